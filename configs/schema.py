@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, model_validator
 Stage = Literal["base", "sft", "rl"]
 
 
-class Strict(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+class Strict(BaseModel, extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True):
     """A typo in a YAML key is an error, not a default."""
 
 

@@ -1,0 +1,1 @@
+"""Stage 3: adapter and rewards → better adapter, by GRPO."""

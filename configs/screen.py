@@ -1,0 +1,95 @@
+"""What people see while a stage runs: lines and progress bars on stderr, so that stdout stays for data."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+console = Console(stderr=True)
+PLAIN_EVERY_S = 30.0
+
+
+def say(text: str) -> None:
+    """Print one line of plain text; nothing in it is taken for markup."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def progress(description: str, total: int | None = None) -> Iterator[Callable[..., None]]:
+    """Show how far a long step is; yields `advance(n=1)`.
+
+    On a terminal a bar with count, rate, elapsed and remaining time; in a log file one line at the start,
+    one every half minute, and one at the end.
+    """
+    with (_bar if console.is_terminal else _lines)(description, total) as advance:
+        yield advance
+
+
+@contextmanager
+def _bar(description: str, total: int | None) -> Iterator[Callable[..., None]]:
+    from rich import progress as bars  # 30 ms that `--help` need not pay
+
+    columns = (
+        bars.TextColumn("{task.description}", markup=False),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TextColumn("{task.fields[rate]}", markup=False),
+        bars.TimeElapsedColumn(),
+        bars.TextColumn("left"),
+        bars.TimeRemainingColumn(),
+    )
+    start = time.monotonic()
+    with bars.Progress(*columns, console=console) as shown:
+        task = shown.add_task(description, total=total, rate="")
+
+        def advance(n: int = 1) -> None:
+            done = shown.tasks[0].completed + n
+            shown.update(task, advance=n, rate=rate(done, time.monotonic() - start))
+
+        yield advance
+
+
+@contextmanager
+def _lines(description: str, total: int | None) -> Iterator[Callable[..., None]]:
+    start = shown_at = time.monotonic()
+    done = 0
+    of = "" if total is None else f" of {total}"
+
+    def advance(n: int = 1) -> None:
+        nonlocal done, shown_at
+        done += n
+        now = time.monotonic()
+        if now - shown_at >= PLAIN_EVERY_S:
+            shown_at = now
+            left = f", {clock((total - done) * (now - start) / done)} left" if total and done else ""
+            say(f"{description}: {done}{of}, {rate(done, now - start)}, {clock(now - start)} elapsed{left}")
+
+    say(f"{description}{of and f': {total}'} …")
+    try:
+        yield advance
+    finally:  # also when it was stopped: how far it came is worth a line
+        seconds = time.monotonic() - start
+        say(f"{description}: {done}{of} in {clock(seconds)}, {rate(done, seconds)}")
+
+
+def clock(seconds: float) -> str:
+    """Return a duration for people.
+
+    >>> clock(42.4), clock(192), clock(3725)
+    ('0:42', '3:12', '1:02:05')
+    """
+    minutes, second = divmod(round(max(seconds, 0)), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def rate(count: float, seconds: float) -> str:
+    """Return how fast it goes: a count per second, or, where that is below one, seconds for each.
+
+    >>> rate(120, 60), rate(3, 60), rate(0, 5)
+    ('2.0/s', '20 s each', '–/s')
+    """
+    if count <= 0 or seconds <= 0:
+        return "–/s"
+    return f"{count / seconds:,.1f}/s" if count >= seconds else f"{seconds / count:,.0f} s each"

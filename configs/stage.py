@@ -1,0 +1,99 @@
+"""What the four stages share: the command line, its errors and hints, and the line at the end."""
+
+import argparse
+import importlib
+import shlex
+import sys
+from pathlib import Path
+
+from configs import folder
+from configs.check import check_config
+from configs.errors import ConfigError
+from configs.folder import CHAIN, Begun, begin, finish
+from configs.screen import console, say
+
+__all__ = ["Begun", "begin", "finish", "main", "wrote"]
+
+EPILOG = """\
+An interrupted run goes on where it stopped when the same command is given again; a finished one says so.
+  CONFIG                a YAML in configs/, or your own
+  section.key=value     replaces a key of it for this run; python -m configs keys lists them all
+
+example:
+  python -m {stage} configs/cpu.yaml
+  python -m {stage} configs/cpu.yaml name=second-try {override}
+the chain: {chain}
+"""
+OVERRIDE = {
+    "distill": "distill.traces=50",
+    "sft": "sft.trainer.learning_rate=1e-4",
+    "rl": "rl.trainer.max_steps=10",
+    "evaluation": "evaluation.questions=50",
+}
+
+
+def main(stage: str, about: str, run: str, argv: list[str] | None = None) -> int:
+    """Run one stage from the command line and return the exit status: 0, 2 for bad input, 130 when stopped.
+
+    about: what the stage reads and writes, for --help.
+    run: "module:function" of `f(cfg: Config, fresh: bool) -> Path`; imported only once the config is known to
+    be right, so that --help and a bad config need neither torch nor time.
+    """
+    args = _parser(stage, about).parse_intermixed_args(argv)
+    asked = shlex.join([args.config, *args.overrides])
+    try:
+        cfg = check_config(args.config, args.overrides)
+        folder.asked = asked
+        _function(run)(cfg, args.fresh)
+    except ConfigError as error:
+        folder.forget_untouched()
+        complain(stage, error)
+        return 2
+    except KeyboardInterrupt:
+        say(f"{stage}: stopped; the same command goes on: python -m {stage} {asked}")
+        return 130
+    return 0
+
+
+def wrote(begun: Begun, text: str) -> None:
+    """Print the one line at a stage's end: what was written, and what to run next."""
+    following = folder.after(begun.stage)
+    hint = f"; next: {folder.command(following)}" if following else ""
+    say(f"{begun.stage}: {text} → {begun.folder}{hint}")
+
+
+def complain(stage: str, error: ConfigError) -> None:
+    """Print each line of a ConfigError on stderr, headed by the stage it stopped."""
+    for line in str(error).splitlines():
+        console.print(f"{stage}: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def _parser(stage: str, about: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {stage}",
+        description=about,
+        epilog=EPILOG.format(stage=stage, override=OVERRIDE[stage], chain=" → ".join(CHAIN)),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("config", metavar="CONFIG", help="the YAML that describes the run")
+    parser.add_argument("overrides", metavar="section.key=value", nargs="*", help="keys to replace")
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help=f"start again; what is in RUNS/NAME/{stage} moves to {stage}.old beside it",
+    )
+    return parser
+
+
+def _function(run: str):
+    """Return the function that "module:function" names."""
+    module, _, name = run.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if (Path(__file__).parents[1] / package).exists():
+            raise  # one of our own modules: a bug, not a missing install
+        raise ConfigError(
+            f"{package} is not installed in {sys.executable}; `make install` makes .venv"
+        ) from error

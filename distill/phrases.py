@@ -1,0 +1,193 @@
+"""Which words of a question stand for a table, a column, a value or a clause; found by spelling alone."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+_WORD = re.compile(r"\d+(?:[.,:/-]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|\w+")
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_LONG = {
+    "num": "number", "no": "number", "nbr": "number", "qty": "quantity", "amt": "amount", "avg": "average",
+    "desc": "description", "addr": "address", "tel": "telephone", "dept": "department", "stu": "student",
+    "emp": "employee", "fname": "first", "lname": "last", "dob": "birth", "yr": "year", "max": "maximum",
+    "min": "minimum", "temp": "temperature", "temperatures": "temperature", "pop": "population", "lat": "latitude",
+    "long": "longitude", "lon": "longitude", "prof": "professor", "country": "countri", "fac": "faculty",
+    "phones": "phone", "gender": "sex", "fk": "", "pk": "", "ref": "", "sqft": "square", "mgr": "manager",
+    "dname": "name", "univ": "university", "acc": "account", "cust": "customer", "crs": "course", "org": "organization",
+}  # fmt: skip
+_EMPTY = {"id", "of", "the", "a", "an", "in", "to", "and", "or", "is", "by", "at", "on", "for", "code", ""}
+_ENDINGS = ("ements", "ement", "ments", "ment", "ings", "ing", "ers", "er", "ors", "or", "ions", "ion", "ed", "e", "y")
+_NUMBERS = dict(zip(
+    "zero one two three four five six seven eight nine ten eleven twelve".split(), range(13), strict=True
+)) | {"once": 1, "twice": 2, "fifteen": 15, "twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100}  # fmt: skip
+
+
+Span = tuple[int, int]
+"""The first and the last word of a stretch of a question, counted from 0."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with its words: their places in `text`, lower-case forms and stems, all of one length."""
+
+    text: str
+    places: tuple[tuple[int, int], ...]
+    lower: tuple[str, ...]
+    stems: tuple[str, ...]
+
+
+@lru_cache(maxsize=512)
+def read_question(text: str) -> Question:
+    """Return the question taken apart into words."""
+    found = list(_WORD.finditer(text))
+    lower = tuple(match.group().lower() for match in found)
+    return Question(text, tuple(match.span() for match in found), lower, tuple(map(stem, lower)))
+
+
+@lru_cache(maxsize=20_000)
+def stem(word: str) -> str:
+    """Return what a word shares with its plural and its nearest relatives.
+
+    >>> stem("cities") == stem("city"), stem("managed") == stem("management"), stem("classes") == stem("class")
+    (True, True, True)
+    """
+    word = re.sub(r"['’]s?$", "", word.lower())
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = re.sub(r"(?<=[sxz])es$|(?<=[cs]h)es$", "", word) if re.search(r"(ss|x|z|[cs]h)es$", word) else word[:-1]
+    if word.endswith("ie") and len(word) > 4:
+        word = word[:-2] + "y"
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word.removesuffix(ending)
+    return word
+
+
+@lru_cache(maxsize=20_000)
+def name_stems(name: str) -> tuple[str, ...]:
+    """Return the stems of the words that a table or column name is made of.
+
+    >>> name_stems("num_employees"), name_stems("birthYear"), name_stems("head_ID")
+    (('numb', 'employee'), ('birth', 'year'), ('head',))
+    """
+    words = [_LONG.get(word.lower(), word.lower()) for word in _PARTS.findall(name)]
+    said = [word for word in words if word not in _EMPTY]
+    return tuple(dict.fromkeys(stem(word) for word in said or words))
+
+
+def name_spans(question: Question, name: str) -> list[Span]:
+    """Return where the words of a name stand together, best first: most of its words in the fewest words."""
+    wanted = set(name_stems(name))
+    hits = [place for place, word in enumerate(question.stems) if word in wanted]
+    spans = []
+    for start in hits:
+        inside = [place for place in hits if start <= place <= start + len(wanted) + 2]
+        for end in inside:
+            said = {question.stems[place] for place in inside if place <= end}
+            spans.append((len(said), start - end, start, end))
+    return [(start, end) for said, _, start, end in sorted(spans, key=lambda s: (-s[0], -s[1], s[2]))
+            if 2 * said >= len(wanted)]  # fmt: skip
+
+
+def column_span(question: Question, table: str, column: str) -> Span | None:
+    """Return the words that name a column, the ones near its table's words where several do.
+
+    >>> question = read_question("What is the born state of the oldest head?")
+    >>> quote_of(question, column_span(question, "head", "born_state"))
+    'born state'
+    """
+    spans = name_spans(question, column)
+    if not spans:
+        return None
+    tables = [start for start, _ in name_spans(question, table)]
+    best = _said(question, spans[0], column)
+    rivals = [span for span in spans if _said(question, span, column) == best and span[1] - span[0] <= spans[0][1] - spans[0][0]]
+    return min(rivals, key=lambda span: min((_distance(span[1], place) for place in tables), default=0))
+
+
+def _said(question: Question, span: Span, name: str) -> int:
+    return len({question.stems[place] for place in range(span[0], span[1] + 1)} & set(name_stems(name)))
+
+
+def _distance(end: int, place: int) -> float:
+    """Tables are named after their columns ("name of the singer"), so words before count half as near."""
+    return place - end if place >= end else 2 * (end - place)
+
+
+def value_spans(question: Question, value: str) -> list[Span]:
+    """Return where a value of a condition stands: its own words, or a number in words.
+
+    >>> value_spans(read_question("Which films have at least two stars?"), "2")
+    [(5, 5)]
+    >>> value_spans(read_question("Who lives in New York?"), "%new york%")
+    [(3, 4)]
+    """
+    words = tuple(match.group().lower() for match in _WORD.finditer(value.strip("%_ ")))
+    if not words:
+        return []
+    size = len(words)
+    spans = [
+        (place, place + size - 1)
+        for place in range(len(question.lower) - size + 1)
+        if question.lower[place : place + size] == words
+    ]
+    if spans:
+        return spans
+    if number := _number(value):
+        return [(place, place) for place, word in enumerate(question.lower) if _number(word) == number]
+    stems = tuple(map(stem, words))
+    return [
+        (place, place + size - 1)
+        for place in range(len(question.stems) - size + 1)
+        if question.stems[place : place + size] == stems and len("".join(stems)) > 2
+    ]
+
+
+def _number(word: str) -> float | None:
+    if word in _NUMBERS:
+        return float(_NUMBERS[word])
+    try:
+        return float(word.replace(",", ""))
+    except ValueError:
+        return None
+
+
+def cue_spans(question: Question, pattern: str) -> list[Span]:
+    """Return where whole words match `pattern`, in the question's order.
+
+    >>> cue_spans(read_question("Is it older than 9 or younger than 3?"), r"\\w+er than")
+    [(2, 3), (6, 7)]
+    """
+    spans = []
+    for match in re.finditer(rf"\b(?:{pattern})(?!\w)", question.text, re.IGNORECASE):
+        inside = [n for n, (start, end) in enumerate(question.places) if start < match.end() and end > match.start()]
+        if inside:
+            spans.append((inside[0], inside[-1]))
+    return spans
+
+
+def joined(question: Question, one: Span, other: Span, gap: int) -> Span | None:
+    """Return the stretch over both; None where more than `gap` words, a sentence's end or a quote mark lie between."""
+    first, second = sorted((one, other))
+    between = question.text[question.places[first[1]][1] : question.places[second[0]][0]]
+    if second[0] - first[1] > gap + 1 or re.search(r'[.?!;]\s|"', between):
+        return None
+    return first[0], max(first[1], second[1])
+
+
+def near(one: Span | None, other: Span | None) -> int:
+    """Return how many words lie between two stretches; 0 where either is unknown."""
+    if one is None or other is None:
+        return 0
+    first, second = sorted((one, other))
+    return max(0, second[0] - first[1])
+
+
+def quote_of(question: Question, span: Span | None) -> str:
+    """Return the text of a stretch, "" for none and where it would not read as one quote."""
+    if span is None:
+        return ""
+    start, end = question.places[span[0]][0], question.places[span[1]][1]
+    if question.text[start:end].count("'") % 2 and question.text[end : end + 1] == "'":
+        end += 1
+    pieces = re.split(r'["\n]', question.text[start:end])  # a quote inside a quote would not read as one
+    return max(pieces, key=len).strip()

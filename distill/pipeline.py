@@ -1,0 +1,185 @@
+"""One round through distilabel: load → ask → verify → keep.
+
+distilabel runs each step in a process of its own.  Its cache is not used, as it cannot recover a killed run:
+the last step enters each verdict in the ledger at once, and the next round leaves out what stands there.
+"""
+
+import ctypes
+import logging
+import os
+import shutil
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import rich
+from distilabel.pipeline import Pipeline
+from distilabel.steps import LoadDataFromDicts, Step, StepInput
+from distilabel.steps.tasks import ChatGeneration
+from distilabel.typing import StepOutput
+
+from configs.errors import ConfigError
+from configs.schema import Config
+from distill.ledger import NAME, Entry, enter
+from distill.teachers import NO_ANSWER, Teacher
+from distill.verify import Answer, verify
+from sandbox import Limits
+from tasks.task import Task
+
+SCRATCH = ".distilabel"
+PR_SET_PDEATHSIG = 1  # Linux, prctl(2)
+
+
+class Verify(Step):
+    """Adds to each row the verdict on its answer."""
+
+    timeout_s: float
+    max_rows: int
+    memory_mb: int
+    workers: int
+
+    @property
+    def inputs(self) -> list[str]:
+        """Return the columns that it reads."""
+        return ["task", "generation"]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Return the columns that it adds."""
+        return ["verdict", "detail"]
+
+    def process(self, inputs: StepInput) -> StepOutput:  # type: ignore[override]
+        """Yield the rows with their verdicts."""
+        tasks = [Task(**row["task"]) for row in inputs]
+        # a batch on which the LLM itself broke down has no column of troubles
+        answers = [Answer(row["generation"], row.get("llm_ask_trouble", NO_ANSWER)) for row in inputs]
+        limits = Limits(timeout_s=self.timeout_s, max_rows=self.max_rows, memory_mb=self.memory_mb)
+        verdicts = verify(tasks, answers, limits, self.workers)
+        yield [row | asdict(verdict) for row, verdict in zip(inputs, verdicts, strict=True)]
+
+
+class Keep(Step):
+    """Enters the verdicts in the ledger; what got no answer is left out, to be asked again."""
+
+    ledger: str
+
+    @property
+    def inputs(self) -> list[str]:
+        """Return the columns that it reads."""
+        return ["key", "task", "split", "generation", "verdict", "detail"]
+
+    def process(self, inputs: StepInput) -> StepOutput:  # type: ignore[override]
+        """Yield nothing: the ledger is the result."""
+        judged = [row for row in inputs if row["verdict"] not in (None, NO_ANSWER)]  # None: Verify broke down
+        enter(Path(self.ledger), map(_entry, judged))
+        yield []
+
+
+def _entry(row: dict) -> Entry:
+    tokens = row.get("distilabel_metadata", {}).get("statistics_ask", {})
+    return Entry(
+        key=row["key"],
+        task_id=row["task"]["task_id"],
+        split=row["split"],
+        level=row["task"]["level"],
+        verdict=row["verdict"],
+        detail=row["detail"],
+        answer=row["generation"] or "",
+        input_tokens=tokens.get("input_tokens"),
+        output_tokens=tokens.get("output_tokens"),
+    )
+
+
+def ask(cfg: Config, teacher: Teacher, rows: Sequence[dict], folder: Path) -> str:
+    """Put `rows` (key, split, task, messages) to the teacher; the verdicts go into the ledger of `folder`.
+
+    Returns what distilabel logged, warnings and worse; blank if all went well.  Raises KeyboardInterrupt when
+    stopped by Ctrl-C.
+    """
+    scratch = folder / SCRATCH
+    shutil.rmtree(scratch, ignore_errors=True)  # of a killed run
+    try:
+        with _quiet(), _children_die_with_us(), _own_interrupt():
+            pipeline = _pipeline(cfg, teacher, list(rows), folder)
+            pipeline.run(use_cache=False)
+        if pipeline._stop_called:  # distilabel takes Ctrl-C for itself, and tells it nowhere else
+            raise KeyboardInterrupt
+        log = "\n".join(path.read_text(encoding="utf-8") for path in scratch.rglob("pipeline.log"))
+        return log.replace(teacher.secret, "…") if teacher.secret else log
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _pipeline(cfg: Config, teacher: Teacher, rows: list[dict], folder: Path) -> Pipeline:
+    size = cfg.distill.batch_size
+    limits = cfg.sandbox.model_dump()
+    with Pipeline("distill", cache_dir=folder / SCRATCH) as pipeline:
+        load = LoadDataFromDicts(name="load", data=rows, batch_size=size)
+        answer = ChatGeneration(
+            name="ask", llm=teacher.llm(), input_batch_size=size, add_raw_input=False, add_raw_output=False
+        )
+        check = Verify(name="verify", input_batch_size=size, **limits)
+        keep = Keep(name="keep", input_batch_size=size, ledger=str((folder / NAME).absolute()))
+        load >> answer >> check >> keep
+    return pipeline
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Send distilabel's log to its file only, as the terminal is our progress bar's; then undo its set-up."""
+    console, root = rich.get_console(), logging.getLogger()
+    before = console.quiet, root.level, root.handlers[:], os.environ.get("DISTILABEL_LOG_LEVEL", "INFO")
+    console.quiet, os.environ["DISTILABEL_LOG_LEVEL"] = True, "WARNING"
+    try:
+        yield
+    finally:
+        console.quiet, root.level, root.handlers[:], os.environ["DISTILABEL_LOG_LEVEL"] = before
+
+
+@contextmanager
+def _own_interrupt() -> Iterator[None]:
+    """Put back the handler of Ctrl-C, which distilabel replaces for good."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+_parent = 0  # while a pipeline starts: the process whose children shall not outlive it
+
+
+@contextmanager
+def _children_die_with_us() -> Iterator[None]:
+    """Let the processes that distilabel forks be killed when this one is, kill -9 included.
+
+    Otherwise they wait for ever on their queues, or go on writing to the ledger beside the next run.
+    """
+    global _parent
+    _parent = os.getpid()
+    try:
+        yield
+    finally:
+        _parent = 0
+
+
+def _die_with_parent() -> None:
+    if _parent == os.getppid():
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+os.register_at_fork(after_in_child=_die_with_parent)
+
+
+def raise_barren(teacher: Teacher, log: str) -> None:
+    """Raise for a round in which no answer came to a verdict: a server that fails, or a bug of ours."""
+    lines = log.splitlines()
+    unanswered = [line.partition(f"{NO_ANSWER}: ")[2] for line in lines if f"{NO_ANSWER}: " in line]
+    if unanswered:
+        raise ConfigError(
+            f"distill: {teacher.settings['base_url']} does not answer: {unanswered[-1]}; "
+            "what it answered before is kept: mend it, and give the same command again"
+        )
+    raise RuntimeError(f"a step of the distilabel pipeline broke down:\n{log}")

@@ -1,0 +1,207 @@
+"""The words of the question that each step of a plan serves."""
+
+import re
+from dataclasses import replace
+
+from sqlglot import exp
+
+from distill.phrases import (
+    Question,
+    Span,
+    column_span,
+    cue_spans,
+    joined,
+    name_spans,
+    name_stems,
+    near,
+    quote_of,
+    value_spans,
+)
+from distill.plan_block import Block, Opened, Part, Step
+from distill.plan_scope import Source
+
+_BEFORE = (
+    r"(no |not )?(\w+er|more|less|fewer|greater) (\w+ )?than( or equal to)?|above|below|over|under|after|before"
+    r"|since|at least|at most|exceed(s|ing|ed)?|between|from|prior to|up to|until|within|outside|other than|except( for)?"
+    r"|excluding|not|exactly|contain(s|ing)?|includ(es|ing|e)|(start|begin|end)(s|ning|ing)? with|named|called|titled"
+)
+_AFTER = r"(or|and) (more|less|fewer|above|below|older|younger|higher|lower|later|earlier|after|before|greater|larger)|times"
+_MOST = (
+    r"most|highest|largest|biggest|greatest|maximum|max|latest|newest|oldest|longest|tallest|best|top|heaviest"
+    r"|richest|last(?! name)|recent|busiest|fastest|strongest|deepest"
+)
+_LEAST = (
+    r"least|fewest|lowest|smallest|minimum|min|earliest|first(?! name)|youngest|shortest|cheapest|worst|slowest|lightest"
+)
+_ORDER = (
+    r"(in )?(an |the )?(alphabetic(al)?|ascending|descending|decreasing|increasing|lexicographic\w*|chronological|reverse\w*)"
+    r" (\w+ )?order( of| by)?|alphabetically|order by|in( the)? order of|from (the )?\w+ to (the )?\w+"
+    r"|(sort(ed|ing)?|order(ed|ing)?|rank(ed|ing)?|arranged?|list(ed)?)( \w+){0,3}? (by|in|from|according to|based on)|sorted"
+)
+_CUES = {
+    exp.Count: r"how many|(the )?(total )?numbers?( of)?|count(?! of)|amount of",
+    exp.Avg: r"average|mean|avg",
+    exp.Sum: r"total|sum|how many|how much|combined|overall|number of",
+    exp.Max: _MOST,
+    exp.Min: _LEAST,
+}
+_EACH = r"(for |in |of |by |from )?(each|every)|per|group(ed)? by|different"
+_BY = r"by|corresponding|respective(ly)?"
+_DIFFERENT = r"different|distinct|unique|differing|various"
+_NEGATION = (
+    r"(do|does|did|has|have|is|are|was|were|had)( not|n't|n’t)( \w+)?|not( \w+)?|never( \w+)?|no \w+|without( \w+)?"
+    r"|except( \w+)?|excluding( \w+)?|none|neither"
+)
+_NULL = r"no|missing|without|null|not|unknown|empty|lack(s|ing)?"
+_SETS = {"intersect": r"both|and also|as well as|also|and", "except": _NEGATION, "union": r"either|or|as well as|and"}
+_SEXES = {"f": r"females?|wom[ae]n|girls?", "m": r"males?|m[ae]n|boys?"}
+
+
+def with_quotes(block: Block, question: Question, sources: dict[str, Source]) -> Block:
+    """Return the block with the words of the question beside its steps, where such words are found."""
+    link = _Link(question, sources)
+    limited = any(step.kind == "limit" for step in block.steps)
+    return replace(block, steps=tuple(link.step(step, limited) for step in block.steps))
+
+
+class _Link:
+    """One question's words, looked up for steps and expressions."""
+
+    def __init__(self, question: Question, sources: dict[str, Source]) -> None:
+        self.question = question
+        self.sources = sources
+
+    def step(self, step: Step, limited: bool) -> Step:
+        if step.kind in ("filter", "having"):
+            return replace(step, parts=tuple(self._quoted(part, self.condition(part.tree)) for part in step.parts))
+        if step.kind == "deliver":
+            different = self._first(_DIFFERENT) if step.distinct else None
+            parts = tuple(self._quoted(part, self.output(part.tree)) for part in step.parts)
+            return replace(step, parts=parts, quote=quote_of(self.question, different))
+        if step.kind in ("open", "cross"):
+            return replace(step, opened=self._opened(step.opened))
+        return replace(step, quote=quote_of(self.question, self._step_span(step, limited)))
+
+    def _step_span(self, step: Step, limited: bool) -> Span | None:
+        if step.kind == "group":
+            return self.group(step.parts)
+        if step.kind == "sort":
+            return self.superlative(step.parts[0]) if limited else self.order(step.parts[0].tree)
+        if step.kind == "combine":
+            return self._first(_SETS[re.split("[, ]", step.parts[0].note)[0]])
+        return None
+
+    def _quoted(self, part: Part, span: Span | None) -> Part:
+        return replace(part, quote=quote_of(self.question, span))
+
+    def _opened(self, opened: tuple[Opened, ...]) -> tuple[Opened, ...]:
+        """Quote each table's words; words that stand for two of the tables go to the one they name in full."""
+        tables = {source.label: source.table for source in self.sources.values()}
+        spans = {entry.label: next(iter(name_spans(self.question, tables[entry.label])), None) for entry in opened}
+        best: dict[Span, int] = {}
+        for label, span in spans.items():
+            if span:
+                size = len(name_stems(tables[label]))
+                best[span] = min(size, best.get(span, size))
+        return tuple(
+            replace(entry, quote=quote_of(self.question, span))
+            if (span := spans[entry.label]) and len(name_stems(tables[entry.label])) == best[span]
+            else entry
+            for entry in opened
+        )
+
+    def _first(self, pattern: str) -> Span | None:
+        return next(iter(cue_spans(self.question, pattern)), None)
+
+    def _column(self, tree: exp.Expr) -> Span | None:
+        """Return the words of the first column in `tree`."""
+        for column in tree.find_all(exp.Column):
+            source = self.sources.get(column.table)
+            if source and not isinstance(column.this, exp.Star):
+                return column_span(self.question, source.table, column.name)
+        return None
+
+    def condition(self, tree: exp.Expr) -> Span | None:
+        """Return the words of a condition: its values with the comparison or the column's words beside them."""
+        column = self._column(tree)
+        found: list[Span] = []
+        for literal in tree.find_all(exp.Literal):
+            spans = value_spans(self.question, literal.name) or self._sex(tree, literal)
+            if spans:
+                place = found[-1] if found else column
+                found.append(min(spans, key=lambda span: near(place, span)))
+        if not found:
+            return self._without_value(tree, column)
+        span = found[0]
+        for other in found[1:]:
+            span = joined(self.question, span, other, gap=4) or span
+        before = [cue for cue in cue_spans(self.question, _BEFORE) if cue[0] < span[0] and -1 <= span[0] - cue[1] - 1 <= 2]
+        after = [cue for cue in cue_spans(self.question, _AFTER) if 0 < cue[0] - span[1] <= 1]
+        for cue in before[-1:] + after[:1]:
+            span = joined(self.question, span, cue, gap=3) or span
+        if column and (column[0] > span[1] or not (before or after)):
+            span = joined(self.question, column, span, gap=1 if column[0] > span[1] else 4) or span
+        return span
+
+    def _sex(self, tree: exp.Expr, literal: exp.Literal) -> list[Span]:
+        columns = {column.name.lower() for column in tree.find_all(exp.Column)}
+        if columns & {"sex", "gender"} and literal.name.lower() in _SEXES:
+            return cue_spans(self.question, _SEXES[literal.name.lower()])
+        return []
+
+    def _without_value(self, tree: exp.Expr, column: Span | None) -> Span | None:
+        """Return the words of a condition whose value the question does not name."""
+        if isinstance(tree, exp.Not) and isinstance(tree.this, exp.In | exp.Exists):
+            return self._first(_NEGATION)
+        if isinstance(tree, exp.GT | exp.LT | exp.GTE | exp.LTE):
+            cue = self._first(_BEFORE)
+            return (column and cue and joined(self.question, cue, column, gap=3)) or cue
+        if isinstance(tree, exp.Is):
+            cues = cue_spans(self.question, _NULL)
+            return next((span for cue in cues if column and (span := joined(self.question, cue, column, gap=3))), None)
+        return column
+
+    def output(self, tree: exp.Expr) -> Span | None:
+        """Return the words that ask for an output: an aggregate's with its column, or the column's."""
+        column = self._column(tree)
+        function = next((kind for kind in _CUES if isinstance(tree, kind)), None)
+        if function is None:
+            return column
+        cues = cue_spans(self.question, _CUES[function])
+        if not cues:
+            return None
+        cue = min(cues, key=lambda cue: near(cue, column))
+        return (column and column[0] > cue[0] and joined(self.question, cue, column, gap=3)) or cue
+
+    def group(self, parts: tuple[Part, ...]) -> Span | None:
+        """Return "each" or its like, with the words of what is grouped by."""
+        targets = [self._column(part.tree) for part in parts]
+        targets += [spans[0] for part in parts if (spans := self._table(part.tree))]
+        for pattern in (_EACH, _BY):
+            for cue in cue_spans(self.question, pattern):
+                for target in targets:
+                    if target and target[0] > cue[1] and (span := joined(self.question, cue, target, gap=2)):
+                        return span
+        return self._first(r"(for |in |of |by |from )?(each|every)( \w+)?|per \w+")
+
+    def _table(self, tree: exp.Expr) -> list[Span]:
+        source = self.sources.get(tree.table) if isinstance(tree, exp.Column) else None
+        return name_spans(self.question, source.table) if source and source.table else []
+
+    def superlative(self, part: Part) -> Span | None:
+        """Return the superlative that an order with a limit serves, with the column's words after it."""
+        column = self._column(part.tree)
+        ways = (_MOST, _LEAST) if part.note == "desc" else (_LEAST, _MOST)
+        for pattern in (*ways, r"\w{3,}est"):
+            if cues := cue_spans(self.question, pattern):
+                cue = min(cues, key=lambda cue: near(cue, column))
+                return (column and joined(self.question, cue, column, gap=3)) or cue
+        return None
+
+    def order(self, tree: exp.Expr) -> Span | None:
+        """Return the words that ask for an order, with the column's words after them."""
+        column = self._column(tree)
+        cues = cue_spans(self.question, _ORDER)
+        if not cues:
+            return None
+        return (column and column[0] > cues[0][0] and joined(self.question, cues[0], column, gap=4)) or cues[0]

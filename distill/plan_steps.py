@@ -1,0 +1,128 @@
+"""A query as blocks of plan steps, subqueries first, each step holding expressions that are ready to be worded."""
+
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from distill.plan_block import Block, Opened, Part, Step
+from distill.plan_joins import ReadOrder, conjuncts, read_steps
+from distill.plan_scope import CannotPlan, Resolved, Scope, own_nodes, unwrap
+from distill.plan_text import expression_text, name_text
+
+
+@dataclass(eq=False)
+class _Work:
+    """What is known while the blocks of one query are made."""
+
+    found: Resolved
+    read_order: ReadOrder
+    blocks: list[Block] = field(default_factory=list)
+    names: dict[int, tuple[exp.Expr, str]] = field(default_factory=dict)
+    used: int = 0
+
+    def labels(self) -> dict[str, str]:
+        return {key: source.label for key, source in self.found.sources.items()}
+
+    def part(self, tree: exp.Expr, note: str = "") -> Part:
+        return Part(expression_text(tree, self.labels()), tree, note)
+
+
+def blocks(found: Resolved, read_order: ReadOrder) -> list[Block]:
+    """Return the blocks in the order in which they are worked out; the main block is the last."""
+    work = _Work(found, read_order)
+    _add_query(work, found.query, name_it=False, keep_names=False)
+    return work.blocks
+
+
+def _add_query(work: _Work, query: exp.Expr, name_it: bool, keep_names: bool) -> str:
+    """Append the blocks of `query` and return the name of the last; `keep_names`: an outer query reads its columns."""
+    query = unwrap(query)
+    if id(query) in work.names:
+        return work.names[id(query)][1]
+    if isinstance(query, exp.SetOperation):
+        steps, per_row = _compound_steps(work, query), ()
+    else:
+        scope = work.found.scopes[id(query)]
+        steps = _select_steps(work, scope, keep_names)
+        per_row = tuple(dict.fromkeys(name_text(source.label) for source in scope.outer))
+    name = _next_name(work) if name_it else ""
+    work.names[id(query)] = (query, name)  # the query too: it leaves the tree, its id must stay taken
+    work.blocks.append(Block(name, tuple(steps), per_row, work.found.with_names.get(id(query), "")))
+    return name
+
+
+def _next_name(work: _Work) -> str:
+    work.used += 1
+    if work.used > 26:
+        raise CannotPlan("more than 26 subqueries")
+    return chr(ord("A") + work.used - 1)
+
+
+def _compound_steps(work: _Work, query: exp.SetOperation) -> list[Step]:
+    arms, words = [], []
+    node: exp.Expr = query
+    while isinstance(node, exp.SetOperation):
+        arms.insert(0, node.expression)
+        words.insert(0, type(node).__name__.lower() + ("" if node.args.get("distinct") else " all"))
+        node = unwrap(node.this)
+    names = [_add_query(work, arm, name_it=True, keep_names=False) for arm in [node, *arms]]
+    text = names[0] + "".join(f" {word} {name}" for word, name in zip(words, names[1:], strict=True))
+    combine = Step("combine", (Part(text, exp.Var(this=text), ", ".join(words)),), tuple(Opened(n, n) for n in names))
+    return [combine, *_order_steps(work, query)]
+
+
+def _select_steps(work: _Work, scope: Scope, keep_names: bool) -> list[Step]:
+    select = scope.select
+    for source in scope.sources:
+        if source.query is not None:
+            source.block = _add_query(work, source.query, name_it=True, keep_names=True)
+            source.label = source.label or source.block
+    _name_subqueries(work, scope)
+    _put_outputs(work, select)
+    steps = read_steps(scope, work.part, work.read_order)
+    if group := select.args.get("group"):
+        steps.append(Step("group", tuple(work.part(unwrap(tree)) for tree in group.expressions)))
+    if having := select.args.get("having"):
+        steps.append(Step("having", tuple(work.part(tree) for tree in conjuncts(having.this))))
+    steps += _order_steps(work, select)
+    outputs = tuple(
+        work.part(unwrap(item.unalias()), note=item.alias if keep_names else "") for item in select.expressions
+    )
+    return [*steps, Step("deliver", outputs, distinct=select.args.get("distinct") is not None)]
+
+
+def _name_subqueries(work: _Work, scope: Scope) -> None:
+    """Work out the subqueries inside the expressions of a SELECT and put their names in their place."""
+    from_ = scope.select.args.get("from_")
+    entries = {id(from_.this)} if from_ else set()
+    entries |= {id(join.this) for join in scope.select.args.get("joins") or ()}
+    for node in list(own_nodes(scope.select)):
+        if not isinstance(node, exp.Query) or id(node) in entries:
+            continue
+        name = exp.Var(this=_add_query(work, node, name_it=True, keep_names=False))
+        if isinstance(node.parent, exp.In):
+            node.parent.set("query", None)
+            node.parent.set("field", name)
+        else:
+            node.replace(name)
+
+
+def _put_outputs(work: _Work, select: exp.Expr) -> None:
+    """Put outputs in the place of names and positions that mean them."""
+    for node in list(own_nodes(select)):
+        if named := work.found.renamed.get(id(node)):
+            node.replace(named[1].copy())
+
+
+def _order_steps(work: _Work, query: exp.Expr) -> list[Step]:
+    _put_outputs(work, query)
+    steps = []
+    if order := query.args.get("order"):
+        parts = (work.part(item.this, "desc" if item.args.get("desc") else "asc") for item in order.expressions)
+        steps.append(Step("sort", tuple(parts)))
+    if limit := query.args.get("limit"):
+        parts = [work.part(limit.expression)]
+        if offset := query.args.get("offset"):
+            parts.append(work.part(offset.expression))
+        steps.append(Step("limit", tuple(parts)))
+    return steps

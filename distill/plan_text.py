@@ -1,0 +1,51 @@
+"""How a plan writes names and expressions: SQL's own form, every column as table.column."""
+
+from sqlglot import exp
+from sqlglot.dialects.sqlite import SQLite
+
+from tasks.schema import quoted
+
+
+def name_text(name: str) -> str:
+    """Return a table or column name as a plan writes it: in backticks where it could not stand bare.
+
+    >>> name_text("head"), name_text("Zip code"), name_text("order")
+    ('head', '`Zip code`', '`order`')
+    """
+    return name if quoted(name) == name else f"`{name}`"
+
+
+def expression_text(tree: exp.Expr, labels: dict[str, str]) -> str:
+    """Return an expression in SQL, with the tables of its columns called as `labels` says."""
+    return _Writer(labels).generate(tree, copy=True)
+
+
+class _Writer(SQLite.Generator):
+    """SQLite as people write it: !=, IS NOT NULL, lower-case functions; subqueries by their block's name."""
+
+    TRANSFORMS = {  # noqa: RUF012 - sqlglot's own form
+        **SQLite.Generator.TRANSFORMS,
+        exp.NEQ: lambda self, node: self.binary(node, "!="),
+        exp.Substring: lambda self, node: self.func("substr", node.this, node.args.get("start"), node.args.get("length")),
+    }
+
+    def __init__(self, labels: dict[str, str]) -> None:
+        super().__init__(dialect="sqlite", normalize_functions="lower", comments=False)
+        self.labels = labels
+
+    def column_sql(self, node: exp.Column) -> str:
+        name = "*" if isinstance(node.this, exp.Star) else name_text(node.name)
+        return f"{name_text(self.labels[node.table])}.{name}" if node.table in self.labels else name
+
+    def not_sql(self, node: exp.Not) -> str:
+        inner = node.this
+        if isinstance(inner, exp.In | exp.Is | exp.Between):
+            text = self.sql(inner)
+            subject = self.sql(inner.this)
+            word = "IS" if isinstance(inner, exp.Is) else ""
+            rest = text[len(subject) + len(word) :].strip().removeprefix(word).strip()
+            return f"{subject} IS NOT {rest}" if word else f"{subject} NOT {rest}"
+        return super().not_sql(node)
+
+    def exists_sql(self, node: exp.Exists) -> str:
+        return f"EXISTS {self.sql(node, 'this')}"

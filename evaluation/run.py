@@ -1,0 +1,154 @@
+"""Stage 4: the same questions for every model, greedy answers, and whether they return the gold rows."""
+
+import random
+from pathlib import Path
+
+from rich.console import Console
+
+from configs.errors import ConfigError
+from configs.files import append_jsonl, file_fingerprint, read_json, read_jsonl, write_json
+from configs.schema import Config, Stage
+from configs.screen import progress, say
+from configs.stage import begin, finish, wrote
+from evaluation.score import judge_answers, summarise
+from evaluation.table import result_table
+from models.environment import prepare
+from tasks.load import load_tasks
+from tasks.prompt import messages
+from tasks.task import Task
+
+
+def evaluate(cfg: Config, fresh: bool = False) -> Path:
+    """Measure the models of evaluation.models; return the path of summary.json."""
+    adapters = {name: _adapter(cfg, name) for name in cfg.evaluation.models}
+    settings = cfg.model_dump(mode="json", include={"seed", "data", "model", "evaluation", "sandbox"})
+    del settings["evaluation"]["models"]  # each is measured on its own and can come later
+    begun = begin(cfg, "evaluation", settings, {}, fresh)
+    tasks = _questions(cfg)
+    to_measure = [name for name, adapter in adapters.items() if not _is_measured(begun.folder, name, adapter)]
+    if to_measure:
+        _measure(cfg, begun.folder, tasks, {name: adapters[name] for name in to_measure})
+    summary = _summary(cfg, begun.folder)
+    write_json(begun.folder / "summary.json", summary)
+    finish(begun, **{name: round(row["ex"], 4) for name, row in summary.items()})
+    databases = len({task.database for task in tasks})
+    Console(width=None if Console().is_terminal else 120).print(
+        result_table(summary, f"{cfg.name}: {len(tasks)} questions over {databases} databases not trained on")
+    )
+    wrote(begun, f"{', '.join(to_measure) or 'nothing new'} measured, summary.json")
+    return begun.folder / "summary.json"
+
+
+def _adapter(cfg: Config, name: Stage) -> Path | None:
+    """Return the folder of the adapter that `name` stands for, None for the base model."""
+    if name == "base":
+        return None
+    folder = cfg.folder / name / "adapter"
+    if not folder.is_dir():
+        measured = [
+            each for each in cfg.evaluation.models if each == "base" or (cfg.folder / each / "adapter").is_dir()
+        ]
+        raise ConfigError(
+            f"evaluation.models: {folder} is missing; run python -m {name} first, "
+            f"or measure what is there: evaluation.models=[{','.join(measured)}]"
+        )
+    return folder
+
+
+def _questions(cfg: Config) -> list[Task]:
+    """Return the test questions: all of them, or a sample that depends on the seed only, in the order of their ids."""
+    tasks = sorted(load_tasks(cfg.data, cfg.seed).test, key=lambda task: task.task_id)
+    if not tasks:
+        raise ConfigError("data.test_share: no test question; raise it, or name a test part in data.test_path")
+    if len(tasks) > cfg.evaluation.questions:
+        tasks = random.Random(cfg.seed).sample(tasks, cfg.evaluation.questions)
+    return sorted(tasks, key=lambda task: task.task_id)
+
+
+def _is_measured(folder: Path, name: Stage, adapter: Path | None) -> bool:
+    """Tell whether NAME.json holds the predictions of this very adapter."""
+    file = folder / f"{name}.json"
+    if not file.exists():
+        return False
+    if read_json(file)["adapter"] == _fingerprint(adapter):
+        return True
+    say(f"  {name}: its adapter changed since it was measured; measured again")
+    return False
+
+
+def _fingerprint(adapter: Path | None) -> str | None:
+    return adapter and file_fingerprint(adapter / "adapter_model.safetensors")
+
+
+def _measure(cfg: Config, folder: Path, tasks: list[Task], adapters: dict[Stage, Path | None]) -> None:
+    """Write NAME.json for each adapter; the base model is loaded once and the adapters take turns in it."""
+    prepare(cfg)
+    from models.load import add_adapter, load_adapter, load_model, ready_to_answer
+
+    model, tokenizer = load_model(cfg.model)
+    if None in adapters.values():
+        ready_to_answer(model, cfg.model)
+        _measure_one(cfg, folder, "base", None, tasks, model, tokenizer)
+    trained = {name: adapter for name, adapter in adapters.items() if adapter}
+    if not trained:
+        return
+    model = add_adapter(model, cfg.model, seed=cfg.seed, checkpointing=False)
+    for name, adapter in trained.items():
+        load_adapter(model, adapter, cfg.model)
+        ready_to_answer(model, cfg.model)
+        _measure_one(cfg, folder, name, adapter, tasks, model, tokenizer)
+
+
+def _measure_one(cfg: Config, folder: Path, name: Stage, adapter: Path | None, tasks, model, tokenizer) -> None:
+    """Answer and judge the questions batch by batch; an interrupted measurement goes on with the next batch."""
+    from models.answer import answers
+
+    ledger = folder / f".{name}.jsonl"
+    fingerprint = _fingerprint(adapter)
+    rows = [
+        row for row in (read_jsonl(ledger, repair=True) if ledger.exists() else []) if row["adapter"] == fingerprint
+    ]
+    done = {row["task_id"]: row for row in rows}
+    left = [task for task in tasks if task.task_id not in done]
+    prompts = [messages(task, cfg.data.schema_style, cfg.data.sample_values) for task in left]
+    settings = cfg.evaluation
+    with progress(f"evaluation: {name}", len(left)) as advance:
+        for batch in answers(
+            model, tokenizer, prompts, max_new_tokens=settings.max_new_tokens, batch_size=settings.batch_size
+        ):
+            asked = [left[index] for index, _ in batch]
+            verdicts = judge_answers(asked, [answer.text for _, answer in batch], cfg)
+            for task, (_, answer), verdict in zip(asked, batch, verdicts, strict=True):
+                row = _prediction(task, answer, verdict) | {"adapter": fingerprint}
+                append_jsonl(ledger, row)
+                done[task.task_id] = row
+            advance(len(batch))
+    predictions = [{key: value for key, value in done[task.task_id].items() if key != "adapter"} for task in tasks]
+    write_json(folder / f"{name}.json", {"model": cfg.model.name, "adapter": fingerprint, "predictions": predictions})
+    ledger.unlink()
+
+
+def _prediction(task: Task, answer, verdict: dict) -> dict:
+    return {
+        "task_id": task.task_id,
+        "level": task.level,
+        "database": Path(task.database).stem,
+        "question": task.question,
+        "gold_sql": task.gold_sql,
+        "answer": answer.text,
+        **verdict,
+        "tokens": answer.tokens,
+        "seconds": answer.seconds,
+        "stopped": answer.stopped,
+    }
+
+
+def _summary(cfg: Config, folder: Path) -> dict[str, dict]:
+    """Return the scores of every model that has been measured, base first."""
+    return {
+        name: summarise(
+            read_json(folder / f"{name}.json")["predictions"], resamples=cfg.evaluation.bootstrap, seed=cfg.seed
+        )
+        for name in ("base", "sft", "rl")
+        if (folder / f"{name}.json").exists()
+    }

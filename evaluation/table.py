@@ -1,0 +1,43 @@
+"""The result table: models side by side."""
+
+from rich.table import Table
+
+NAMES = {"base": "base", "sft": "SFT", "rl": "SFT + GRPO"}
+
+
+def result_table(summary: dict[str, dict], title: str) -> Table:
+    """Return one row a model: EX with its 95 % interval, EX by level, form, runs, stops, tokens; all shares in %."""
+    levels = sorted({level for row in summary.values() for level in row["levels"]})
+    counts = {level: max(row["levels"][level]["questions"] for row in summary.values()) for level in levels}
+    table = Table(title=title, title_justify="left")
+    table.add_column("model")
+    for head in (
+        "EX %",
+        "95 %",
+        *(f"{level} ({counts[level]})" for level in levels),
+        "form",
+        "runs",
+        "stops",
+        "tokens",
+    ):
+        table.add_column(head, justify="right")
+    for name, row in summary.items():
+        low, high = row["ex_interval"]
+        table.add_row(
+            NAMES[name],
+            percent(row["ex"]),
+            f"{percent(low)}–{percent(high)}",
+            *(percent(row["levels"][level]["ex"]) for level in levels),
+            *(percent(row[key]) for key in ("form", "runs", "stops")),
+            f"{row['tokens']:.0f}",
+        )
+    return table
+
+
+def percent(share: float) -> str:
+    """Return a share in percent, with one decimal.
+
+    >>> percent(0.1562)
+    '15.6'
+    """
+    return f"{100 * share:.1f}"

@@ -1,0 +1,82 @@
+"""Answers of a model to prompts: greedy, in batches, stopped after </sql>."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from transformers import StoppingCriteria, StoppingCriteriaList
+
+from models.template import prompt_text
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model said to one prompt.
+
+    tokens: of the answer, its end token included.
+    seconds: its share of the batch's time.
+    stopped: it ended by itself, with its end token or with </sql>, before the limit.
+    """
+
+    text: str
+    tokens: int
+    seconds: float
+    stopped: bool
+
+
+class AfterSql(StoppingCriteria):
+    """Stops a row once it has closed its query; what follows would not be read."""
+
+    def __init__(self, tokenizer, prompt_tokens: int) -> None:
+        self.tokenizer, self.prompt_tokens = tokenizer, prompt_tokens
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **_: object) -> torch.BoolTensor:
+        """Return which of the B rows are done; input_ids: B × tokens so far."""
+        tails = self.tokenizer.batch_decode(input_ids[:, self.prompt_tokens :][:, -8:])
+        return torch.tensor(["</sql>" in tail for tail in tails], device=input_ids.device)
+
+
+def answers(
+    model, tokenizer, prompts: list[list[dict[str, str]]], *, max_new_tokens: int, batch_size: int
+) -> Iterator[list[tuple[int, Answer]]]:
+    """Yield each batch as (position in `prompts`, answer) pairs, the longest prompts first.
+
+    Longest first: prompts of like length share a batch, and a batch that doesn't fit fails at once.
+    """
+    model.eval()
+    texts = [prompt_text(tokenizer, prompt) for prompt in prompts]
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
+    for start in range(0, len(order), batch_size):
+        batch = order[start : start + batch_size]
+        answered = _batch(model, tokenizer, [texts[i] for i in batch], max_new_tokens)
+        yield list(zip(batch, answered, strict=True))
+
+
+def _batch(model, tokenizer, texts: list[str], max_new_tokens: int) -> list[Answer]:
+    inputs = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False).to(model.device)
+    length = inputs["input_ids"].shape[1]
+    begun = time.monotonic()
+    with torch.inference_mode():
+        output = model.generate(
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            stopping_criteria=StoppingCriteriaList([AfterSql(tokenizer, length)]),
+        )
+    seconds = (time.monotonic() - begun) / len(texts)
+    return [_answer(tokenizer, row[length:].tolist(), max_new_tokens, seconds) for row in output]
+
+
+def _answer(tokenizer, tokens: list[int], max_new_tokens: int, seconds: float) -> Answer:
+    ended = tokenizer.eos_token_id in tokens
+    if ended:
+        tokens = tokens[: tokens.index(tokenizer.eos_token_id) + 1]
+    while tokens and not ended and tokens[-1] == tokenizer.pad_token_id:
+        tokens.pop()  # padding behind a row that </sql> stopped
+    text = tokenizer.decode(tokens, skip_special_tokens=True)
+    stopped = ended or "</sql>" in text or len(tokens) < max_new_tokens
+    return Answer(text.strip(), len(tokens), round(seconds, 4), stopped)

@@ -1,0 +1,140 @@
+"""The model in memory, its tokenizer, and its adapter."""
+
+import json
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
+from peft import load_peft_weights as read_adapter
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+
+from configs.errors import ConfigError
+from configs.schema import Model
+from models.sources import model_source
+
+
+def load_model(cfg: Model):
+    """Return the base model without an adapter, and its tokenizer (padding on the left, as generation wants)."""
+    source = model_source(cfg.name)
+    try:
+        model, tokenizer = (_with_unsloth if cfg.backend == "unsloth" else _with_transformers)(cfg, source)
+    except OSError as error:  # transformers' word for a model that is not there, or is gated
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(
+            f"model.name: cannot load {cfg.name!r}: {reason} (a gated model needs HF_TOKEN in the environment)"
+        ) from error
+    tokenizer.padding_side = "left"
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return model, tokenizer
+
+
+def add_adapter(model, cfg: Model, *, seed: int, checkpointing: bool = True):
+    """Return the model with a new LoRA adapter, which alone is trained."""
+    lora = cfg.lora
+    torch.manual_seed(seed)
+    if cfg.backend == "unsloth":
+        from unsloth import FastLanguageModel
+
+        return FastLanguageModel.get_peft_model(
+            model,
+            r=lora.r,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules=lora.targets,
+            use_rslora=lora.rslora,
+            use_gradient_checkpointing="unsloth" if checkpointing else False,
+            random_state=seed,
+            max_seq_length=cfg.max_length,
+        )
+    settings = LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=lora.targets,
+        use_rslora=lora.rslora,
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, settings)
+
+
+def load_adapter(model, folder: Path, cfg: Model) -> None:
+    """Put the weights of a saved adapter into the model's own, which goes on from there.
+
+    The same LoRA in the same place: whatever trains next continues it, and needs no merge.  ConfigError where
+    the folder holds an adapter of another base model or another shape (`check_adapter`).
+    """
+    check_adapter(folder, cfg)
+    loaded = set_peft_model_state_dict(model, read_adapter(str(folder), device="cpu"))
+    if loaded.unexpected_keys:
+        raise ConfigError(f"{folder}: weights that {cfg.name} has no place for, as {loaded.unexpected_keys[0]}")
+
+
+def ready_to_answer(model, cfg: Model) -> None:
+    """Switch the model from training to generation; Unsloth has faster kernels for it."""
+    if cfg.backend == "unsloth":
+        from unsloth import FastLanguageModel
+
+        FastLanguageModel.for_inference(model)
+    model.eval()
+
+
+def check_adapter(folder: Path, cfg: Model) -> None:
+    """Raise ConfigError unless `folder` holds an adapter that `model:` of the config describes."""
+    file = folder / "adapter_config.json"
+    if not file.exists() or not (folder / "adapter_model.safetensors").exists():
+        raise ConfigError(f"{folder}: no adapter there (adapter_config.json and adapter_model.safetensors)")
+    saved = json.loads(file.read_text(encoding="utf-8"))
+    for key, was, now in (
+        ("model.name", saved["base_model_name_or_path"], cfg.name),
+        ("model.lora.r", saved["r"], cfg.lora.r),
+        ("model.lora.alpha", saved["lora_alpha"], cfg.lora.alpha),
+        ("model.lora.rslora", saved["use_rslora"], cfg.lora.rslora),
+        ("model.lora.targets", sorted(saved["target_modules"]), sorted(cfg.lora.targets)),
+    ):
+        if was != now:
+            raise ConfigError(
+                f"{folder}: this adapter was trained with {key} = {was}, the config says {now}; use the same"
+            )
+
+
+def name_base(model, cfg: Model) -> None:
+    """Make every save of the adapter name its base model as the config does, not by a folder of this machine."""
+    model.peft_config["default"].base_model_name_or_path = cfg.name
+
+
+def _with_unsloth(cfg: Model, source: str):
+    from unsloth import FastLanguageModel
+
+    vllm = {"fast_inference": True, "gpu_memory_utilization": cfg.vllm_memory, "max_lora_rank": cfg.lora.r}
+    return FastLanguageModel.from_pretrained(
+        source,
+        max_seq_length=cfg.max_length,
+        load_in_4bit=cfg.quantization == "4bit",
+        load_in_8bit=cfg.quantization == "8bit",
+        dtype=getattr(torch, cfg.dtype),
+        trust_remote_code=False,
+        **(vllm if cfg.vllm else {}),
+    )
+
+
+def _with_transformers(cfg: Model, source: str):
+    dtype = getattr(torch, cfg.dtype)
+    quantization = {
+        "none": None,
+        "8bit": BitsAndBytesConfig(load_in_8bit=True),
+        "4bit": BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=dtype,
+        ),
+    }[cfg.quantization]
+    model = AutoModelForCausalLM.from_pretrained(
+        source,
+        dtype=dtype,
+        quantization_config=quantization,
+        device_map="auto" if torch.cuda.is_available() else None,
+        trust_remote_code=False,
+    )
+    return model, AutoTokenizer.from_pretrained(source, trust_remote_code=False)

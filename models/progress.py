@@ -1,0 +1,85 @@
+"""What a training run leaves behind while it runs: metrics.jsonl, a progress bar, whole checkpoints."""
+
+import json
+import shutil
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from transformers import PrinterCallback, TrainerCallback
+
+from configs.errors import ConfigError
+from configs.files import append_jsonl, read_jsonl, write_jsonl
+from configs.screen import progress, say
+
+
+class Progress(TrainerCallback):
+    """Adds each log of the trainer to `metrics.jsonl`, with step and seconds, and shows a progress bar."""
+
+    def __init__(self, folder: Path, description: str) -> None:
+        self.path, self.description = folder / "metrics.jsonl", description
+        self.stack = ExitStack()
+
+    def on_train_begin(self, args, state, control, **_: object) -> None:
+        """Forget what was logged after the checkpoint that training goes on from, and start the bar."""
+        forget_after(self.path, state.global_step)
+        self.begun = time.monotonic()
+        self.advance = self.stack.enter_context(progress(self.description, state.max_steps - state.global_step))
+
+    def on_step_end(self, args, state, control, **_: object) -> None:
+        """One step further."""
+        self.advance()
+
+    def on_log(self, args, state, control, logs: dict[str, float], **_: object) -> None:
+        """Write the metrics down; a loss that is no number stops the run, since no step after it can mend it."""
+        seconds = round(time.monotonic() - self.begun, 1)
+        append_jsonl(self.path, {"step": state.global_step, "seconds": seconds} | logs)
+        loss = logs.get("loss", 0.0)
+        if loss != loss:
+            raise ConfigError(
+                f"the loss became NaN at step {state.global_step}; lower the learning rate, or use float32"
+            )
+        if "eval_loss" in logs:
+            say(f"  step {state.global_step}: validation loss {logs['eval_loss']:.4f}")
+
+    def on_train_end(self, args, state, control, **_: object) -> None:
+        """End the bar."""
+        self.stack.close()
+
+
+def forget_after(path: Path, step: int) -> None:
+    """Drop the rows of a JSONL file that come after `step`: a run that goes on writes them again."""
+    if path.exists():
+        write_jsonl(path, [row for row in read_jsonl(path, repair=True) if row["step"] <= step])
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """Return the newest whole checkpoint-STEP in `folder`; one that a kill cut short is removed.
+
+    The trainer writes trainer_state.json last, so a checkpoint is whole where that file can be read.
+    """
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    for checkpoint in found:
+        try:
+            step = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))["global_step"]
+        except (FileNotFoundError, json.JSONDecodeError):
+            shutil.rmtree(checkpoint)
+            continue
+        say(f"  from the checkpoint of step {step}")
+        return str(checkpoint)
+    return None
+
+
+def save_adapter(model, tokenizer, folder: Path) -> None:
+    """Write adapter and tokenizer to `folder`, whole or not at all; only the trained adapter, no reference copy."""
+    aside = folder.with_name(f".{folder.name}.partial-")
+    shutil.rmtree(aside, ignore_errors=True)
+    model.save_pretrained(aside, selected_adapters=["default"])
+    tokenizer.save_pretrained(aside)
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.rename(folder)
+
+
+def own_progress_only(trainer) -> None:
+    """Take out the trainer's own printing: `Progress` shows the same once."""
+    trainer.remove_callback(PrinterCallback)

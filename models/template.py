@@ -1,0 +1,33 @@
+"""Does the chat template let a model learn the answer form, and where to stop?"""
+
+from configs.errors import ConfigError
+from tasks.trace import render
+
+_PROBE = [{"role": "system", "content": "Plan."}, {"role": "user", "content": "How many?"}]
+
+
+def prompt_text(tokenizer, messages: list[dict[str, str]]) -> str:
+    """Return the prompt as the model reads it, up to where its answer begins."""
+    return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+
+
+def check_template(tokenizer) -> None:
+    """Raise ConfigError for a template with which training on answers would teach the wrong thing.
+
+    Three things go wrong in the field: the prompt is no prefix of the whole conversation (the loss then starts
+    in the wrong place), the template opens <think> itself (the answer then lacks it), and no end token follows
+    the answer (the trained model never stops).
+    """
+    if not tokenizer.chat_template:
+        raise ConfigError(f"{tokenizer.name_or_path}: no chat template; take the model's -Instruct release")
+    answer = render("Count.", "SELECT count(*) FROM t")
+    prompt = prompt_text(tokenizer, _PROBE)
+    whole = tokenizer.apply_chat_template([*_PROBE, {"role": "assistant", "content": answer}], tokenize=False)
+    if not whole.startswith(prompt):
+        raise ConfigError(f"{tokenizer.name_or_path}: its chat template changes the prompt once an answer follows")
+    if "<think>" in prompt:
+        raise ConfigError(
+            f"{tokenizer.name_or_path}: its chat template opens <think> itself; take a non-thinking release"
+        )
+    if not whole.removeprefix(prompt).removeprefix(answer).strip().startswith(tokenizer.eos_token):
+        raise ConfigError(f"{tokenizer.name_or_path}: its chat template puts no {tokenizer.eos_token} after an answer")

@@ -1,0 +1,101 @@
+"""Stage 3: improve the SFT adapter with GRPO (Shao et al., 2024, section 4).
+
+In shapes: P questions per step, G completions of each, B = P × G rewards.
+"""
+
+from pathlib import Path
+
+from configs.schema import Config
+from configs.screen import say
+from configs.stage import begin, finish, wrote
+from models.environment import precision, prepare
+from rewards import load_reward
+from tasks.load import load_tasks
+
+DEFAULTS = {
+    "learning_rate": 5e-6,
+    "max_steps": 300,
+    "lr_scheduler_type": "constant_with_warmup",
+    "warmup_steps": 0.05,
+    "temperature": 1.0,
+    "beta": 0.0,
+    "loss_type": "dapo",
+    "logging_steps": 1,
+    "save_strategy": "steps",
+    "save_steps": 25,
+    "save_total_limit": 2,
+    "report_to": "none",
+}
+"""Used where `rl.trainer` says nothing.  Loss and β as TRL's own defaults, learning rate as in the DEV article."""
+
+
+def train(cfg: Config, fresh: bool = False) -> Path:
+    """Improve the SFT adapter; return the folder of the new one."""
+    rewards = [load_reward(reward.name, reward.params) for reward in cfg.rl.rewards]
+    settings = cfg.model_dump(mode="json", include={"seed", "data", "model", "rl", "sandbox"})
+    sft_adapter = cfg.folder / "sft" / "adapter"
+    begun = begin(cfg, "rl", settings, {"SFT adapter": sft_adapter}, fresh)
+    adapter = begun.folder / "adapter"
+    if begun.status == "finished":
+        return adapter
+    tasks = load_tasks(cfg.data, cfg.seed).train
+
+    prepare(cfg)
+    from trl import GRPOConfig, GRPOTrainer
+
+    from models.load import add_adapter, load_adapter, load_model, name_base
+    from models.progress import Progress, last_checkpoint, own_progress_only, save_adapter
+    from rl.completions import CompletionLog
+    from rl.prompts import prompts_that_fit
+    from rl.reference import keep_reference
+
+    model, tokenizer = load_model(cfg.model)
+    data, left_out = prompts_that_fit(tasks, tokenizer, cfg)
+    say(f"  {len(data)} questions, {left_out} left out: prompt longer than {cfg.rl.max_prompt_length} tokens")
+    options = DEFAULTS | cfg.rl.trainer
+    model = add_adapter(
+        model, cfg.model, seed=cfg.seed, checkpointing=bool(options.get("gradient_checkpointing", True))
+    )
+    load_adapter(model, sft_adapter, cfg.model)
+    name_base(model, cfg.model)
+    trainer = GRPOTrainer(
+        model=model,
+        processing_class=tokenizer,
+        train_dataset=data,
+        reward_funcs=rewards,
+        args=GRPOConfig(**_arguments(cfg, begun.folder, options)),
+        callbacks=[Progress(begun.folder, "rl: steps")],
+    )
+    own_progress_only(trainer)
+    keep_reference(trainer)
+    trainer.add_callback(CompletionLog(begun.folder, trainer))
+    done = trainer.train(resume_from_checkpoint=last_checkpoint(begun.folder))
+    save_adapter(trainer.model, tokenizer, adapter)
+    finish(begun, steps=done.global_step, questions=len(data), left_out=left_out)
+    wrote(
+        begun,
+        f"adapter after {done.global_step} steps of {cfg.rl.prompts_per_step} × {cfg.rl.generations} completions",
+    )
+    return adapter
+
+
+def _arguments(cfg: Config, folder: Path, options: dict) -> dict:
+    """Return what GRPOConfig is made from: the user's options, and what follows from the rest of the config.
+
+    A step generates B = P × G completions at once and learns from them in micro batches, so the batch sizes
+    always divide.
+    """
+    rl = cfg.rl
+    completions = rl.prompts_per_step * rl.generations
+    return options | {
+        "output_dir": str(folder),
+        "num_generations": rl.generations,
+        "per_device_train_batch_size": rl.micro_batch,
+        "gradient_accumulation_steps": completions // rl.micro_batch,
+        "generation_batch_size": completions,
+        "max_completion_length": rl.max_completion_length,
+        "reward_weights": [reward.weight for reward in rl.rewards],
+        "use_vllm": cfg.model.vllm,
+        "remove_unused_columns": False,
+        **precision(cfg.model, cfg.seed),
+    }

@@ -1,0 +1,13 @@
+"""Command line of stage 2."""
+
+import sys
+
+from configs.stage import main
+
+ABOUT = """\
+Stage 2: teach the model the traces (QLoRA, loss on the answer only).
+reads   RUNS/NAME/distill/traces.jsonl
+writes  RUNS/NAME/sft/adapter, metrics.jsonl, checkpoint-*"""
+
+if __name__ == "__main__":
+    sys.exit(main("sft", ABOUT, "sft.train:train"))

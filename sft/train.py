@@ -1,0 +1,127 @@
+"""Stage 2: teach the model the traces; loss on the answer only."""
+
+from pathlib import Path
+
+from configs.errors import ConfigError
+from configs.files import read_jsonl
+from configs.schema import Config
+from configs.screen import say
+from configs.stage import begin, finish, wrote
+from models.environment import precision, prepare
+
+DEFAULTS = {
+    "learning_rate": 2e-4,
+    "num_train_epochs": 2,
+    "lr_scheduler_type": "cosine",
+    "warmup_steps": 0.05,
+    "logging_steps": 5,
+    "eval_strategy": "steps",
+    "eval_steps": 50,
+    "save_strategy": "steps",
+    "save_steps": 50,
+    "save_total_limit": 2,
+    "report_to": "none",
+}
+"""Used where `sft.trainer` says nothing.  Learning rate and epochs as in Unsloth's QLoRA guide."""
+
+
+def train(cfg: Config, fresh: bool = False) -> Path:
+    """Train a new adapter on the verified traces; return its folder."""
+    traces = cfg.folder / "distill" / "traces.jsonl"
+    settings = cfg.model_dump(mode="json", include={"seed", "model", "sft"})
+    begun = begin(cfg, "sft", settings, {"traces": traces}, fresh)
+    adapter = begun.folder / "adapter"
+    if begun.status == "finished":
+        return adapter
+    rows = _read_traces(traces)
+
+    prepare(cfg)
+    from trl import SFTConfig, SFTTrainer
+
+    from models.load import add_adapter, load_model, name_base
+    from models.progress import Progress, last_checkpoint, own_progress_only, save_adapter
+    from models.template import check_template
+
+    model, tokenizer = load_model(cfg.model)
+    check_template(tokenizer)
+    data = {split: _dataset(rows, split, tokenizer, cfg.model.max_length) for split in ("train", "validation")}
+    options = DEFAULTS | cfg.sft.trainer
+    model = add_adapter(
+        model, cfg.model, seed=cfg.seed, checkpointing=bool(options.get("gradient_checkpointing", True))
+    )
+    name_base(model, cfg.model)
+    trainer = SFTTrainer(
+        model=model,
+        processing_class=tokenizer,
+        train_dataset=data["train"],
+        eval_dataset=data["validation"],
+        args=SFTConfig(**_arguments(cfg, begun.folder, options, validates=data["validation"] is not None)),
+        callbacks=[Progress(begun.folder, "sft: steps"), *_early_stopping(cfg)],
+    )
+    own_progress_only(trainer)
+    done = trainer.train(resume_from_checkpoint=last_checkpoint(begun.folder))
+    save_adapter(trainer.model, tokenizer, adapter)
+    finish(begun, steps=done.global_step, loss=round(done.training_loss, 4), traces=len(data["train"]))
+    wrote(
+        begun,
+        f"adapter after {done.global_step} steps on {len(data['train'])} traces, loss {done.training_loss:.3f}",
+    )
+    return adapter
+
+
+def _read_traces(path: Path) -> list[dict]:
+    """Return the rows of traces.jsonl; ConfigError where a row is no trace or none is for training."""
+    rows = read_jsonl(path)
+    for number, row in enumerate(rows, 1):
+        if missing := {"split", "messages"} - row.keys():
+            raise ConfigError(f"{path}:{number}: no {' and no '.join(sorted(missing))}; run distill again with --fresh")
+    if not any(row["split"] == "train" for row in rows):
+        raise ConfigError(f"{path}: no trace for training; see rejected.jsonl beside it")
+    return rows
+
+
+def _dataset(rows: list[dict], split: str, tokenizer, max_length: int):
+    """Return the traces of a split as prompt and completion, None where there are none.
+
+    Too long ones are left out and counted: cut, they would teach an answer without its end.
+    """
+    from datasets import Dataset
+
+    messages = [row["messages"] for row in rows if row["split"] == split]
+    lengths = [len(tokenizer.apply_chat_template(each, tokenize=True, return_dict=False)) for each in messages]
+    kept = [each for each, length in zip(messages, lengths, strict=True) if length <= max_length]
+    if not kept:
+        if messages and split == "train":
+            raise ConfigError(
+                f"model.max_length {max_length}: every trace is longer, the shortest has {min(lengths)} tokens"
+            )
+        return None
+    left_out = len(messages) - len(kept)
+    over = f", {left_out} left out as longer than {max_length}" if left_out else ""
+    mean = sum(lengths) / len(lengths)
+    say(f"  {split}: {len(kept)} traces, {mean:.0f} tokens on average, {max(lengths)} at most{over}")
+    return Dataset.from_list([{"prompt": each[:-1], "completion": each[-1:]} for each in kept])
+
+
+def _arguments(cfg: Config, folder: Path, options: dict, *, validates: bool) -> dict:
+    """Return what SFTConfig is made from: the user's options, and what follows from the rest of the config."""
+    stops_early = cfg.sft.early_stopping_patience is not None and validates
+    return options | {
+        "output_dir": str(folder),
+        "per_device_train_batch_size": cfg.sft.micro_batch,
+        "per_device_eval_batch_size": cfg.sft.micro_batch,
+        "gradient_accumulation_steps": cfg.sft.accumulation,
+        "max_length": cfg.model.max_length,
+        "completion_only_loss": True,
+        "eval_strategy": options["eval_strategy"] if validates else "no",
+        "load_best_model_at_end": stops_early,
+        "metric_for_best_model": "eval_loss" if stops_early else None,
+        **precision(cfg.model, cfg.seed),
+    }
+
+
+def _early_stopping(cfg: Config) -> list:
+    from transformers import EarlyStoppingCallback
+
+    patience, threshold = cfg.sft.early_stopping_patience, cfg.sft.early_stopping_threshold
+    return [EarlyStoppingCallback(patience, threshold)] if patience else []
