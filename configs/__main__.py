@@ -63,16 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="check | show | keys")
     check = commands.add_parser("check", help="tell everything that is wrong with one or more configs")
-    check.add_argument(
-        "words", nargs="+", metavar="FILE | section.key=value", help="YAML files, and overrides for all"
-    )
+    check.add_argument("words", nargs="+", metavar="FILE | section.key=value", help="YAML files, and overrides for all")
     show = commands.add_parser("show", help="print the resolved config as JSON")
     show.add_argument("config", metavar="FILE")
     show.add_argument("overrides", nargs="*", metavar="section.key=value")
     known = commands.add_parser("keys", help="list the keys of a config")
-    known.add_argument(
-        "section", nargs="?", default="", help="a section or key, as rl, model.lora or sft.trainer"
-    )
+    known.add_argument("section", nargs="?", default="", help="a section or key, as rl, model.lora or sft.trainer")
     return parser
 
 

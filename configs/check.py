@@ -20,9 +20,7 @@ def check_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     return load_config(path, overrides)
 
 
-def problems(
-    path: str | Path, overrides: Sequence[str] = (), load_reward: LoadReward | None = None
-) -> list[str]:
+def problems(path: str | Path, overrides: Sequence[str] = (), load_reward: LoadReward | None = None) -> list[str]:
     """Return a line for every problem of a config, each headed by its file; empty when all is well.
 
     load_reward: `rewards.load_reward`, from callers that may import it, tries each reward.
@@ -50,23 +48,23 @@ def summary(cfg: Config) -> str:
     return (
         f"{model.name}{quantised} ({model.backend}), {cfg.data.source} questions, "
         f"{cfg.distill.traces} traces by {cfg.distill.model or cfg.distill.teacher}, "
-        f"sft {_length(cfg.sft.trainer)} of {cfg.sft.micro_batch * cfg.sft.accumulation} traces, "
-        f"rl {_length(rl.trainer)} of {rl.prompts_per_step} × {rl.generations} completions, "
+        f"sft {_length(cfg.sft.trainer)}{cfg.sft.micro_batch * cfg.sft.accumulation} traces a step, "
+        f"rl {_length(rl.trainer)}{rl.prompts_per_step} × {rl.generations} completions a step, "
         f"rewards {' + '.join(f'{reward.weight:g} {reward.name}' for reward in rl.rewards)}, "
         f"{cfg.evaluation.questions} test questions → {cfg.folder}"
     )
 
 
 def _length(trainer: dict) -> str:
-    """Return how long a trainer goes on; TRL's default is 3 epochs.
+    """Return how long a trainer goes on, where its options say so.
 
-    >>> _length({"max_steps": 300}), _length({})
-    ('300 steps', '3 epochs of steps')
+    >>> _length({"max_steps": 300}), _length({"num_train_epochs": 1}), _length({})
+    ('300 steps, ', '1 epoch, ', '')
     """
     if trainer.get("max_steps", -1) > 0:
-        return f"{trainer['max_steps']} steps"
-    epochs = trainer.get("num_train_epochs", 3)
-    return f"{epochs:g} epoch{'' if epochs == 1 else 's'} of steps"
+        return f"{trainer['max_steps']} steps, "
+    epochs = trainer.get("num_train_epochs")
+    return f"{epochs:g} epoch{'' if epochs == 1 else 's'}, " if epochs else ""
 
 
 def _at(data: object, *keys: str) -> object:

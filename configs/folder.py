@@ -183,9 +183,7 @@ def _changes(state: dict, settings: dict, prints: dict[str, str]) -> list[str]:
     inputs = state["inputs"]
     for name in sorted(inputs.keys() | prints.keys()):
         if inputs.get(name) != prints.get(name):
-            changed.append(
-                f"{name}: its content changed" if name in inputs and name in prints else f"{name}: new"
-            )
+            changed.append(f"{name}: its content changed" if name in inputs and name in prints else f"{name}: new")
     more = len(changed) - 3
     return [*changed[:3], f"and {more} more"] if more > 0 else changed
 

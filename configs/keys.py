@@ -110,5 +110,6 @@ def _trainer_lines(stage: str) -> Iterator[str]:
         option = known[name]
         allowed = f"; allowed: {', '.join(option.allowed)}" if option.allowed else ""
         yield f"{stage}.trainer.{name} = {option.default}   ({option.annotation}{allowed})"
+    yield f"The defaults are TRL's; {stage}/train.py sets some better ones (DEFAULTS)."
     refused = sorted(key for key in known if key not in trainer.names_for(stage))
     yield f"Set by planql, and refused here: {', '.join(refused)}"

@@ -36,11 +36,7 @@ def read_config(path: str | Path, overrides: Sequence[str] = ()) -> dict:
         raise ConfigError(f"{path}: {error}") from None
     except OmegaConfBaseException as error:
         where = f"{error.full_key}: " if error.full_key else ""
-        hint = (
-            "; ${…} reaches the keys that the YAML itself sets"
-            if isinstance(error, InterpolationKeyError)
-            else ""
-        )
+        hint = "; ${…} reaches the keys that the YAML itself sets" if isinstance(error, InterpolationKeyError) else ""
         raise ConfigError(f"{path}: {where}{(error.msg or str(error)).splitlines()[0]}{hint}") from None
 
 
@@ -62,9 +58,7 @@ def _read_yaml(path: Path):
     except OSError as error:
         raise ConfigError(f"can't be read: {error.strerror or error}") from None
     if not OmegaConf.is_dict(loaded):
-        raise ConfigError(
-            "must be a mapping of keys, as `name: my-run`; this file holds a list or a plain value"
-        )
+        raise ConfigError("must be a mapping of keys, as `name: my-run`; this file holds a list or a plain value")
     return loaded
 
 

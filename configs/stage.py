@@ -1,10 +1,9 @@
 """What the four stages share: the command line, its errors and hints, and the line at the end."""
 
 import argparse
-import importlib
+import importlib.util
 import shlex
 import sys
-from pathlib import Path
 
 from configs import folder
 from configs.check import check_config
@@ -16,8 +15,6 @@ __all__ = ["Begun", "begin", "finish", "main", "wrote"]
 
 EPILOG = """\
 An interrupted run goes on where it stopped when the same command is given again; a finished one says so.
-  CONFIG                a YAML in configs/, or your own
-  section.key=value     replaces a key of it for this run; python -m configs keys lists them all
 
 example:
   python -m {stage} configs/cpu.yaml
@@ -45,9 +42,9 @@ def main(stage: str, about: str, run: str, argv: list[str] | None = None) -> int
         cfg = check_config(args.config, args.overrides)
         folder.asked = asked
         _function(run)(cfg, args.fresh)
-    except ConfigError as error:
+    except (ConfigError, ModuleNotFoundError) as error:
+        complain(stage, error if isinstance(error, ConfigError) else _not_installed(error))
         folder.forget_untouched()
-        complain(stage, error)
         return 2
     except KeyboardInterrupt:
         say(f"{stage}: stopped; the same command goes on: python -m {stage} {asked}")
@@ -75,8 +72,15 @@ def _parser(stage: str, about: str) -> argparse.ArgumentParser:
         epilog=EPILOG.format(stage=stage, override=OVERRIDE[stage], chain=" → ".join(CHAIN)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("config", metavar="CONFIG", help="the YAML that describes the run")
-    parser.add_argument("overrides", metavar="section.key=value", nargs="*", help="keys to replace")
+    parser.add_argument(
+        "config", metavar="CONFIG", help="the YAML that describes the run: one in configs/, or your own"
+    )
+    parser.add_argument(
+        "overrides",
+        metavar="section.key=value",
+        nargs="*",
+        help="keys to replace for this run; python -m configs keys lists them",
+    )
     parser.add_argument(
         "--fresh",
         action="store_true",
@@ -88,12 +92,12 @@ def _parser(stage: str, about: str) -> argparse.ArgumentParser:
 def _function(run: str):
     """Return the function that "module:function" names."""
     module, _, name = run.partition(":")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if (Path(__file__).parents[1] / package).exists():
-            raise  # one of our own modules: a bug, not a missing install
-        raise ConfigError(
-            f"{package} is not installed in {sys.executable}; `make install` makes .venv"
-        ) from error
+    return getattr(importlib.import_module(module), name)
+
+
+def _not_installed(error: ModuleNotFoundError) -> ConfigError:
+    """Return what to tell the user of a missing package; a missing module of ours, or of what is there, is a bug."""
+    package = (error.name or "").partition(".")[0]
+    if not package or importlib.util.find_spec(package):
+        raise error
+    return ConfigError(f"{package} is not installed in {sys.executable}; `make install` makes .venv with all of it")

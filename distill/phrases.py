@@ -9,17 +9,18 @@ _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _LONG = {
     "num": "number", "no": "number", "nbr": "number", "qty": "quantity", "amt": "amount", "avg": "average",
     "desc": "description", "addr": "address", "tel": "telephone", "dept": "department", "stu": "student",
-    "emp": "employee", "fname": "first", "lname": "last", "dob": "birth", "yr": "year", "max": "maximum",
-    "min": "minimum", "temp": "temperature", "temperatures": "temperature", "pop": "population", "lat": "latitude",
-    "long": "longitude", "lon": "longitude", "prof": "professor", "country": "countri", "fac": "faculty",
-    "phones": "phone", "gender": "sex", "fk": "", "pk": "", "ref": "", "sqft": "square", "mgr": "manager",
-    "dname": "name", "univ": "university", "acc": "account", "cust": "customer", "crs": "course", "org": "organization",
+    "emp": "employee", "fname": "first name", "lname": "last name", "dob": "birth", "yr": "year", "max": "maximum",
+    "min": "minimum", "temp": "temperature", "pop": "population", "lat": "latitude", "long": "longitude",
+    "prof": "professor", "fac": "faculty", "gender": "sex", "mgr": "manager", "univ": "university", "acc": "account",
+    "cust": "customer", "crs": "course", "org": "organization",
 }  # fmt: skip
-_EMPTY = {"id", "of", "the", "a", "an", "in", "to", "and", "or", "is", "by", "at", "on", "for", "code", ""}
+_EMPTY = {"of", "the", "a", "an", "in", "to", "and", "or", "is", "by", "at", "on", "for"}
 _ENDINGS = ("ements", "ement", "ments", "ment", "ings", "ing", "ers", "er", "ors", "or", "ions", "ion", "ed", "e", "y")
-_NUMBERS = dict(zip(
-    "zero one two three four five six seven eight nine ten eleven twelve".split(), range(13), strict=True
-)) | {"once": 1, "twice": 2, "fifteen": 15, "twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100}  # fmt: skip
+_NUMBERS = {
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100,
+    "once": 1, "twice": 2,
+}  # fmt: skip
 
 
 Span = tuple[int, int]
@@ -67,25 +68,29 @@ def name_stems(name: str) -> tuple[str, ...]:
     """Return the stems of the words that a table or column name is made of.
 
     >>> name_stems("num_employees"), name_stems("birthYear"), name_stems("head_ID")
-    (('numb', 'employee'), ('birth', 'year'), ('head',))
+    (('numb', 'employe'), ('birth', 'year'), ('head', 'id'))
     """
-    words = [_LONG.get(word.lower(), word.lower()) for word in _PARTS.findall(name)]
+    parts = [name] if name.lower() in _LONG else _PARTS.findall(name)
+    words = [word for part in parts for word in _LONG.get(part.lower(), part.lower()).split()]
     said = [word for word in words if word not in _EMPTY]
     return tuple(dict.fromkeys(stem(word) for word in said or words))
 
 
-def name_spans(question: Question, name: str) -> list[Span]:
-    """Return where the words of a name stand together, best first: most of its words in the fewest words."""
+def name_spans(question: Question, name: str, others: int = 1) -> list[Span]:
+    """Return where the words of a name stand together, best first: most of its words in the fewest words.
+
+    others: how many other words may stand between them.  A key's "id" must be among them.
+    """
     wanted = set(name_stems(name))
     hits = [place for place, word in enumerate(question.stems) if word in wanted]
     spans = []
     for start in hits:
-        inside = [place for place in hits if start <= place <= start + len(wanted) + 2]
+        inside = [place for place in hits if start <= place < start + len(wanted) + others]
         for end in inside:
             said = {question.stems[place] for place in inside if place <= end}
-            spans.append((len(said), start - end, start, end))
-    return [(start, end) for said, _, start, end in sorted(spans, key=lambda s: (-s[0], -s[1], s[2]))
-            if 2 * said >= len(wanted)]  # fmt: skip
+            if 2 * len(said) >= len(wanted) and ("id" in said or "id" not in wanted):
+                spans.append((-len(said), end - start, start, end))
+    return [(start, end) for *_, start, end in sorted(spans)]
 
 
 def column_span(question: Question, table: str, column: str) -> Span | None:
@@ -95,12 +100,16 @@ def column_span(question: Question, table: str, column: str) -> Span | None:
     >>> quote_of(question, column_span(question, "head", "born_state"))
     'born state'
     """
-    spans = name_spans(question, column)
+    spans = name_spans(question, column, others=3)
     if not spans:
         return None
     tables = [start for start, _ in name_spans(question, table)]
     best = _said(question, spans[0], column)
-    rivals = [span for span in spans if _said(question, span, column) == best and span[1] - span[0] <= spans[0][1] - spans[0][0]]
+    rivals = [
+        span
+        for span in spans
+        if _said(question, span, column) == best and span[1] - span[0] <= spans[0][1] - spans[0][0]
+    ]
     return min(rivals, key=lambda span: min((_distance(span[1], place) for place in tables), default=0))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 
 import rich
 from distilabel.pipeline import Pipeline
@@ -77,6 +78,21 @@ class Keep(Step):
         yield []
 
 
+class Round(Pipeline):
+    """distilabel's local pipeline; it also tells whether Ctrl-C stopped it, and obeys the second one at once."""
+
+    interrupted = False
+
+    def _handle_keyboard_interrupt(self) -> object:
+        def stop(number: int, frame: FrameType | None) -> None:
+            if self.interrupted:
+                raise KeyboardInterrupt
+            self.interrupted = True
+            self._stop()
+
+        return signal.signal(signal.SIGINT, stop)
+
+
 def _entry(row: dict) -> Entry:
     tokens = row.get("distilabel_metadata", {}).get("statistics_ask", {})
     return Entry(
@@ -104,18 +120,17 @@ def ask(cfg: Config, teacher: Teacher, rows: Sequence[dict], folder: Path) -> st
         with _quiet(), _children_die_with_us(), _own_interrupt():
             pipeline = _pipeline(cfg, teacher, list(rows), folder)
             pipeline.run(use_cache=False)
-        if pipeline._stop_called:  # distilabel takes Ctrl-C for itself, and tells it nowhere else
+        if pipeline.interrupted:
             raise KeyboardInterrupt
-        log = "\n".join(path.read_text(encoding="utf-8") for path in scratch.rglob("pipeline.log"))
-        return log.replace(teacher.secret, "…") if teacher.secret else log
+        return "\n".join(path.read_text(encoding="utf-8") for path in scratch.rglob("pipeline.log"))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _pipeline(cfg: Config, teacher: Teacher, rows: list[dict], folder: Path) -> Pipeline:
+def _pipeline(cfg: Config, teacher: Teacher, rows: list[dict], folder: Path) -> Round:
     size = cfg.distill.batch_size
     limits = cfg.sandbox.model_dump()
-    with Pipeline("distill", cache_dir=folder / SCRATCH) as pipeline:
+    with Round("distill", cache_dir=folder / SCRATCH) as pipeline:
         load = LoadDataFromDicts(name="load", data=rows, batch_size=size)
         answer = ChatGeneration(
             name="ask", llm=teacher.llm(), input_batch_size=size, add_raw_input=False, add_raw_output=False
@@ -173,13 +188,13 @@ def _die_with_parent() -> None:
 os.register_at_fork(after_in_child=_die_with_parent)
 
 
-def raise_barren(teacher: Teacher, log: str) -> None:
-    """Raise for a round in which no answer came to a verdict: a server that fails, or a bug of ours."""
-    lines = log.splitlines()
-    unanswered = [line.partition(f"{NO_ANSWER}: ")[2] for line in lines if f"{NO_ANSWER}: " in line]
-    if unanswered:
+def raise_faults(teacher: Teacher, log: str, *, barren: bool) -> None:
+    """Raise for a round that a bug broke, or in which no answer came (`barren`): the same round would come again."""
+    if "Traceback (most recent call last)" in log:
+        raise RuntimeError(f"a step of the distilabel pipeline broke down:\n{log}")
+    if barren:
+        failed = [line.partition(f"{NO_ANSWER}: ")[2] for line in log.splitlines() if f"{NO_ANSWER}: " in line]
         raise ConfigError(
-            f"distill: {teacher.settings['base_url']} does not answer: {unanswered[-1]}; "
-            "what it answered before is kept: mend it, and give the same command again"
+            f"distill: no answer from {teacher.name}: {failed[-1] if failed else log}; what it answered before "
+            "is kept: when this is mended, the same command goes on"
         )
-    raise RuntimeError(f"a step of the distilabel pipeline broke down:\n{log}")

@@ -17,7 +17,9 @@ from tasks.task import Task
 
 __all__ = ["CannotPlan", "write_plan"]
 
-_OPENS = re.compile(r"(SCAN|SEARCH) (?:TABLE )?(.+?)(?: AS (\S+))?(?: (?:USING|VIRTUAL TABLE|LEFT-JOIN|RIGHT-JOIN) .*)?")
+_OPENS = re.compile(
+    r"(SCAN|SEARCH) (?:TABLE )?(.+?)(?: AS (\S+))?(?: (?:USING|VIRTUAL TABLE|LEFT-JOIN|RIGHT-JOIN) .*)?"
+)
 
 
 def write_plan(task: Task, schema: Schema, detail: Literal["short", "full"] = "full", seed: int = 0) -> str:
@@ -29,7 +31,7 @@ def write_plan(task: Task, schema: Schema, detail: Literal["short", "full"] = "f
     found = resolve(task.gold_sql, schema)
     question = read_question(task.question)
     made = blocks(found, partial(read_order, task.database))
-    quoted = [with_quotes(block, question, found.sources) for block in made]
+    quoted = with_quotes(made, question, found.sources)
     if detail == "short":
         return short_plan(quoted)
     return full_plan(quoted, Random(f"{seed}-{task.task_id}"))

@@ -35,11 +35,11 @@ def _heading(block: Block, rng: Random) -> str:
 
 
 def _sentences(block: Block, rng: Random) -> list[str]:
-    grouped = any(step.kind == "group" for step in block.steps)
-    return [sentence for step in in_order(block.steps) for sentence in _step(step, grouped, rng)]
+    kinds = {step.kind for step in block.steps}
+    return [sentence for step in in_order(block.steps) for sentence in _step(step, kinds, rng)]
 
 
-def _step(step: Step, grouped: bool, rng: Random) -> list[str]:
+def _step(step: Step, kinds: set[str], rng: Random) -> list[str]:
     match step.kind:
         case "open":
             return [_open(step.opened, rng)]
@@ -48,11 +48,11 @@ def _step(step: Step, grouped: bool, rng: Random) -> list[str]:
         case "group":
             return [_group(step, rng)]
         case "sort":
-            return [_sort(step, grouped, rng)]
+            return [_sort(step, "group" in kinds, rng)]
         case "limit":
             return [_limit(step)]
         case "deliver":
-            return [_deliver(step, grouped, rng)]
+            return [_deliver(step, kinds, rng)]
         case "combine":
             return [_combine(step)]
         case _:
@@ -90,8 +90,8 @@ def _join(step: Step, rng: Random) -> str:
     if step.kind == "cross":
         return f"pair every row with every row of {opened.label}"
     if step.kind != "join":
-        kept = {"left join": "rows before it", "right join": f"rows of {opened.label}", "full join": "rows of both sides"}
-        return f"{step.kind} {opened.label} on {conditions}, keeping {kept[step.kind]} that find no match"
+        kept = {"left join": "the rows without a match", "right join": f"the rows of {opened.label} without a match"}
+        return f"{step.kind} {opened.label} on {conditions}, keeping also {kept.get(step.kind, 'both sides without a match')}"
     if opened.how == "search":
         return rng.choice(("for each row, look up {t} where {c}", "look up the rows of {t} where {c}")).format(
             t=opened.label, c=conditions
@@ -117,7 +117,10 @@ def _sort(step: Step, grouped: bool, rng: Random) -> str:
 def _limit(step: Step) -> str:
     rows = step.parts[0].text
     text = "keep only the first row" if rows == "1" else f"keep only the first {rows} rows"
-    return f"skip {step.parts[1].text} rows, then {text}" if len(step.parts) > 1 else text
+    if len(step.parts) == 1:
+        return text
+    skipped = step.parts[1].text
+    return f"skip {'the first row' if skipped == '1' else f'the first {skipped} rows'}, then {text}"
 
 
 def _combine(step: Step) -> str:
@@ -128,11 +131,14 @@ def _combine(step: Step) -> str:
     return f"deliver {text}" + (f', for "{step.quote}"' if step.quote else "")
 
 
-def _deliver(step: Step, grouped: bool, rng: Random) -> str:
-    only = step.parts[0]
+def _deliver(step: Step, kinds: set[str], rng: Random) -> str:
+    only, grouped = step.parts[0], "group" in kinds
     if len(step.parts) == 1 and not grouped and not only.note and _is_count(only):
-        what = "the different values of " + only.text[len("count(DISTINCT ") : -1] if _of_different(only) else "the rows"
-        return f"count {what} that are left and deliver that number" + _beside(only.quote)
+        what = (
+            "the different values of " + only.text[len("count(DISTINCT ") : -1] if _of_different(only) else "the rows"
+        )
+        left = " that are left" if kinds - {"open", "deliver"} else ""
+        return f"count {what}{left} and deliver that number" + _beside(only.quote)
     named = [
         _means(part, grouped) + (f" as {part.note}" if part.note else "") + _beside(part.quote) for part in step.parts
     ]

@@ -11,12 +11,15 @@ from tasks.schema import Schema
 _NAME = r"(?:[^\W\d]\w*|`[^`\n]+`)"
 _TOKEN = re.compile(
     rf"(?P<table>{_NAME})\.(?P<column>\*|{_NAME}|\"[^\"\n]+\"|\[[^\]\n]+\])"
-    r"|\(?\"[^\"\n]*\"\)?|(?<!\w)'(?:[^'\n]|'')*'(?!\w)"  # quoted words and values name nothing
+    r"|(?: \()?\"[^\"\n]*\"\)?|(?<!\w)'(?:[^'\n]|'')*'(?!\w)"  # quoted words and values name nothing
 )
 _ALIAS = re.compile(rf"(?<![.\w`])({_NAME}) \(?as ({_NAME})\)?", re.IGNORECASE)
 _BLOCK = re.compile(r"^(?:\d+\. )?(?:Work out )?([A-Z])\b[^:\n]*:", re.MULTILINE)
 _ITEM = rf"{_NAME}(?: \(?as {_NAME}\)?)?"
-_OPEN = re.compile(rf"\bopen (?:the )?(?:tables? )?({_ITEM}(?:,? ?(?:and |then )*{_ITEM})*)( *[.;:]| *$)?", re.I | re.M)
+_OPEN = re.compile(
+    rf"\bopen (?:the )?(?:tables? )?({_ITEM}(?:(?:, (?:and |then )*| (?:and |then )+){_ITEM})*)( *[.;:]| *$)?",
+    re.I | re.M,
+)
 _BETWEEN_ITEMS = re.compile(r"\s*,\s*(?:and |then )*| (?:and |then )+")
 _ABBREVIATIONS = {"e.g", "i.e", "a.m", "p.m", "u.s", "u.k"}
 
@@ -64,9 +67,7 @@ def facts_of_sql(sql: str, schema: Schema) -> tuple[set[str], set[str]]:
     return tables, {
         f"{found.sources[column.table].table}.{column.name}"
         for column in columns
-        if column.table in found.sources
-        and found.sources[column.table].table
-        and not isinstance(column.this, exp.Star)
+        if column.table in found.sources and found.sources[column.table].table and not isinstance(column.this, exp.Star)
     }
 
 

@@ -20,23 +20,29 @@ from distill.phrases import (
 from distill.plan_block import Block, Opened, Part, Step
 from distill.plan_scope import Source
 
-_BEFORE = (
-    r"(no |not )?(\w+er|more|less|fewer|greater) (\w+ )?than( or equal to)?|above|below|over|under|after|before"
-    r"|since|at least|at most|exceed(s|ing|ed)?|between|from|prior to|up to|until|within|outside|other than|except( for)?"
-    r"|excluding|not|exactly|contain(s|ing)?|includ(es|ing|e)|(start|begin|end)(s|ning|ing)? with|named|called|titled"
+_COMPARED = (
+    r"(no |not )?(\w+er|more|less|fewer|greater) (\w+ )?than( or equal to)?|above|below|over|under|after|before|older"
+    r"|younger|since|at least|at most|exceed(s|ing|ed)?|between|from|prior to|up to|until|within|exactly"
+    r"|contain(s|ing)?|includ(es|ing|e)|(start|begin|end)(s|ning|ing)? with|named|called|titled"
 )
-_AFTER = r"(or|and) (more|less|fewer|above|below|older|younger|higher|lower|later|earlier|after|before|greater|larger)|times"
+_UNLIKE = r"not|outside|other than|except( for)?|excluding|\w+n't( \w+)?"
+_AFTER = (
+    r"(or|and) (more|less|fewer|above|below|older|younger|higher|lower|later|earlier|after|before|greater|larger)|times"
+)
 _MOST = (
-    r"most|highest|largest|biggest|greatest|maximum|max|latest|newest|oldest|longest|tallest|best|top|heaviest"
-    r"|richest|last(?! name)|recent|busiest|fastest|strongest|deepest"
+    r"most( (recent|common|popular|expensive|frequent|important|used))?|highest|largest|biggest|greatest|maximum|max"
+    r"|latest|newest|oldest|longest|tallest|best|top|heaviest|richest|last(?! name)|recent|busiest|fastest"
 )
 _LEAST = (
-    r"least|fewest|lowest|smallest|minimum|min|earliest|first(?! name)|youngest|shortest|cheapest|worst|slowest|lightest"
+    r"least( (recent|common|popular|expensive|frequent|important|used))?|fewest|lowest|smallest|minimum|min|earliest"
+    r"|first(?! name)|youngest|shortest|cheapest|worst|slowest|lightest"
 )
+_OTHER_MOST = r"(?!inter|for|te|re|gu|fo|ha|man|har|con|we)\w{3,}est"
 _ORDER = (
-    r"(in )?(an |the )?(alphabetic(al)?|ascending|descending|decreasing|increasing|lexicographic\w*|chronological|reverse\w*)"
-    r" (\w+ )?order( of| by)?|alphabetically|order by|in( the)? order of|from (the )?\w+ to (the )?\w+"
-    r"|(sort(ed|ing)?|order(ed|ing)?|rank(ed|ing)?|arranged?|list(ed)?)( \w+){0,3}? (by|in|from|according to|based on)|sorted"
+    r"(in )?(an |the )?(alphabetic(al)?|ascending|descending|decreasing|increasing|lexicographic\w*|chronological"
+    r"|reverse\w*) (\w+ )?order( of| by)?|alphabetically|order by|in( the)? order of|from (the )?\w+ to (the )?\w+"
+    r"|(sort(ed|ing)?|order(ed|ing)?|rank(ed|ing)?|arranged?|list(ed)?)( \w+){0,3}? (by|in|from|according to|based on)"
+    r"|sorted"
 )
 _CUES = {
     exp.Count: r"how many|(the )?(total )?numbers?( of)?|count(?! of)|amount of",
@@ -49,27 +55,35 @@ _EACH = r"(for |in |of |by |from )?(each|every)|per|group(ed)? by|different"
 _BY = r"by|corresponding|respective(ly)?"
 _DIFFERENT = r"different|distinct|unique|differing|various"
 _NEGATION = (
-    r"(do|does|did|has|have|is|are|was|were|had)( not|n't|n’t)( \w+)?|not( \w+)?|never( \w+)?|no \w+|without( \w+)?"
-    r"|except( \w+)?|excluding( \w+)?|none|neither"
+    r"(do|does|did|has|have|is|are|was|were|had)( not|n't|n’t)( \w+)?|not( \w+)?|never( \w+)?|no \w+"
+    r"|without( \w+)?|except( \w+)?|excluding( \w+)?|none|neither"
 )
 _NULL = r"no|missing|without|null|not|unknown|empty|lack(s|ing)?"
 _SETS = {"intersect": r"both|and also|as well as|also|and", "except": _NEGATION, "union": r"either|or|as well as|and"}
 _SEXES = {"f": r"females?|wom[ae]n|girls?", "m": r"males?|m[ae]n|boys?"}
 
 
-def with_quotes(block: Block, question: Question, sources: dict[str, Source]) -> Block:
-    """Return the block with the words of the question beside its steps, where such words are found."""
+def with_quotes(blocks: list[Block], question: Question, sources: dict[str, Source]) -> list[Block]:
+    """Return the blocks with the words of the question beside their steps, where such words are found."""
     link = _Link(question, sources)
-    limited = any(step.kind == "limit" for step in block.steps)
-    return replace(block, steps=tuple(link.step(step, limited) for step in block.steps))
+    return [link.block(block) for block in blocks]
 
 
 class _Link:
-    """One question's words, looked up for steps and expressions."""
+    """One question's words, looked up for steps and expressions; `answers` are the words for each block's output."""
 
     def __init__(self, question: Question, sources: dict[str, Source]) -> None:
         self.question = question
         self.sources = sources
+        self.answers: dict[str, Span | None] = {}
+
+    def block(self, block: Block) -> Block:
+        limited = any(step.kind == "limit" for step in block.steps)
+        last = block.steps[-1]
+        steps = tuple(self.step(step, limited) for step in block.steps)
+        if last.kind == "deliver" and isinstance(last.parts[0].tree, exp.AggFunc):
+            self.answers[block.name] = self.output(last.parts[0].tree)
+        return replace(block, steps=steps)
 
     def step(self, step: Step, limited: bool) -> Step:
         if step.kind in ("filter", "having"):
@@ -135,7 +149,8 @@ class _Link:
         span = found[0]
         for other in found[1:]:
             span = joined(self.question, span, other, gap=4) or span
-        before = [cue for cue in cue_spans(self.question, _BEFORE) if cue[0] < span[0] and -1 <= span[0] - cue[1] - 1 <= 2]
+        cues = cue_spans(self.question, _UNLIKE if isinstance(tree, exp.NEQ | exp.Not) else _COMPARED)
+        before = [cue for cue in cues if cue[0] < span[0] and cue[1] <= span[0] and span[0] - cue[1] <= 3]
         after = [cue for cue in cue_spans(self.question, _AFTER) if 0 < cue[0] - span[1] <= 1]
         for cue in before[-1:] + after[:1]:
             span = joined(self.question, span, cue, gap=3) or span
@@ -153,9 +168,13 @@ class _Link:
         """Return the words of a condition whose value the question does not name."""
         if isinstance(tree, exp.Not) and isinstance(tree.this, exp.In | exp.Exists):
             return self._first(_NEGATION)
+        answer = next((self.answers.get(name.name) for name in tree.find_all(exp.Var)), None)
         if isinstance(tree, exp.GT | exp.LT | exp.GTE | exp.LTE):
-            cue = self._first(_BEFORE)
-            return (column and cue and joined(self.question, cue, column, gap=3)) or cue
+            cue = self._first(_COMPARED)
+            wanted = answer or column
+            return (wanted and cue and joined(self.question, cue, wanted, gap=3)) or cue
+        if answer:
+            return answer
         if isinstance(tree, exp.Is):
             cues = cue_spans(self.question, _NULL)
             return next((span for cue in cues if column and (span := joined(self.question, cue, column, gap=3))), None)
@@ -168,6 +187,8 @@ class _Link:
         if function is None:
             return column
         cues = cue_spans(self.question, _CUES[function])
+        if not cues and function in (exp.Max, exp.Min):
+            cues = cue_spans(self.question, _OTHER_MOST)
         if not cues:
             return None
         cue = min(cues, key=lambda cue: near(cue, column))
@@ -191,8 +212,10 @@ class _Link:
     def superlative(self, part: Part) -> Span | None:
         """Return the superlative that an order with a limit serves, with the column's words after it."""
         column = self._column(part.tree)
+        if part.tree.find(exp.Column, exp.Count) is None:
+            return None
         ways = (_MOST, _LEAST) if part.note == "desc" else (_LEAST, _MOST)
-        for pattern in (*ways, r"\w{3,}est"):
+        for pattern in (*ways, _OTHER_MOST):
             if cues := cue_spans(self.question, pattern):
                 cue = min(cues, key=lambda cue: near(cue, column))
                 return (column and joined(self.question, cue, column, gap=3)) or cue

@@ -9,6 +9,9 @@ from sqlglot.errors import ParseError
 from tasks.level import read_query
 from tasks.schema import Schema
 
+Withs = dict[str, tuple[exp.Expr, tuple[str, ...]]]
+"""The WITH queries in sight: name → query and its columns."""
+
 
 class CannotPlan(ValueError):
     """The query cannot be told as a plan: why, in one line."""
@@ -46,15 +49,15 @@ class Scope:
 class Resolved:
     """A query whose columns all carry a source's key as their table.
 
-    scopes: by id of the SELECT.  renamed: by id, a node that names an output of its query, and that output
-    (both kept, so that no id is given away twice).
+    scopes: by id of the SELECT.  renamed: by id, a node that names an output: itself (so that its id stays
+    taken), the SELECT and the output's place.  with_names: by id of the query.
     """
 
     query: exp.Query
     schema: Schema
     scopes: dict[int, Scope] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
-    renamed: dict[int, tuple[exp.Expr, exp.Expr]] = field(default_factory=dict)
+    renamed: dict[int, tuple[exp.Expr, exp.Select, int]] = field(default_factory=dict)
     with_names: dict[int, str] = field(default_factory=dict)
 
 
@@ -92,7 +95,7 @@ def output_name(projection: exp.Expr) -> str:
     return projection.alias_or_name or projection.sql("sqlite")
 
 
-def _resolve_query(found: Resolved, query: exp.Expr, parent: Scope | None, tables: dict[str, exp.Expr]) -> tuple[str, ...]:
+def _resolve_query(found: Resolved, query: exp.Expr, parent: Scope | None, tables: Withs) -> tuple[str, ...]:
     """Resolve `query` and return the names of its columns; `tables` are the WITH queries in sight."""
     query = unwrap(query)
     tables = dict(tables)
@@ -114,7 +117,7 @@ def _resolve_query(found: Resolved, query: exp.Expr, parent: Scope | None, table
     return _resolve_select(found, query, parent, tables)
 
 
-def _resolve_select(found: Resolved, select: exp.Select, parent: Scope | None, tables: dict) -> tuple[str, ...]:
+def _resolve_select(found: Resolved, select: exp.Select, parent: Scope | None, tables: Withs) -> tuple[str, ...]:
     scope = Scope(select, select.sql("sqlite"), [], parent)
     found.scopes[id(select)] = scope
     from_ = select.args.get("from_")
@@ -124,7 +127,7 @@ def _resolve_select(found: Resolved, select: exp.Select, parent: Scope | None, t
         if node.args.get("joins"):
             raise CannotPlan("joins inside brackets")
         scope.sources.append(_source(found, node, parent, tables))
-    outputs = {output_name(item).lower(): item.unalias() for item in select.expressions if item.alias}
+    outputs = {item.alias.lower(): place for place, item in enumerate(select.expressions) if item.alias}
     in_from = {id(node) for node in opened}
     for node in list(own_nodes(select)):
         if isinstance(node, exp.Column):
@@ -135,15 +138,16 @@ def _resolve_select(found: Resolved, select: exp.Select, parent: Scope | None, t
     return tuple(name for item in select.expressions for name in _output_names(item, scope))
 
 
-def _source(found: Resolved, node: exp.Expr, parent: Scope | None, tables: dict) -> Source:
-    key = f"s{len(found.sources) + 1}"
+def _source(found: Resolved, node: exp.Expr, parent: Scope | None, tables: Withs) -> Source:
     if isinstance(node, exp.Subquery):
         inner = unwrap(node.this)
         if not isinstance(inner, exp.Query):
             raise CannotPlan("joins inside brackets")
         columns = _resolve_query(found, inner, parent, tables)
+        key = f"s{len(found.sources) + 1}"  # after the inner query has taken its own
         source = Source(key, node.alias or key, columns, query=inner)
     elif isinstance(node, exp.Table) and not node.args.get("db"):
+        key = f"s{len(found.sources) + 1}"
         if node.name.lower() in tables:
             query, columns = tables[node.name.lower()]
             source = Source(key, node.alias or node.name, columns, query=query)
@@ -159,11 +163,11 @@ def _source(found: Resolved, node: exp.Expr, parent: Scope | None, tables: dict)
     return source
 
 
-def _resolve_column(found: Resolved, column: exp.Column, scope: Scope, outputs: dict[str, exp.Expr]) -> None:
+def _resolve_column(found: Resolved, column: exp.Column, scope: Scope, outputs: dict[str, int]) -> None:
     """Give `column` its source's key and its real name, as SQLite would find them."""
     alone_in_order = isinstance(column.parent, exp.Ordered) and column.parent.parent is scope.select.args.get("order")
     if not column.table and column.name.lower() in outputs and alone_in_order:
-        found.renamed[id(column)] = (column, outputs[column.name.lower()])
+        found.renamed[id(column)] = (column, scope.select, outputs[column.name.lower()])
         return
     place: Scope | None = scope
     passed: list[Scope] = []
@@ -178,13 +182,13 @@ def _resolve_column(found: Resolved, column: exp.Column, scope: Scope, outputs: 
             return
         passed.append(place)
         place = place.parent
-    _resolve_elsewhere(found, column, outputs)
+    _resolve_elsewhere(found, column, scope, outputs)
 
 
-def _resolve_elsewhere(found: Resolved, column: exp.Column, outputs: dict[str, exp.Expr]) -> None:
+def _resolve_elsewhere(found: Resolved, column: exp.Column, scope: Scope, outputs: dict[str, int]) -> None:
     """A name that is no column: an output of the same query, or a text in double quotes."""
     if not column.table and column.name.lower() in outputs:
-        found.renamed[id(column)] = (column, outputs[column.name.lower()])
+        found.renamed[id(column)] = (column, scope.select, outputs[column.name.lower()])
     elif not column.table and column.this.args.get("quoted"):
         column.replace(exp.Literal.string(column.name))
     else:
@@ -212,7 +216,7 @@ def _resolve_positions(found: Resolved, select: exp.Select) -> None:
             position = int(item.name) if item.name.isdigit() else 0
             if not 1 <= position <= len(select.expressions):
                 raise CannotPlan(f"ORDER BY or GROUP BY {item.name}")
-            found.renamed[id(item)] = (item, select.expressions[position - 1].unalias())
+            found.renamed[id(item)] = (item, select, position - 1)
 
 
 def _resolve_compound_order(found: Resolved, query: exp.SetOperation, names: tuple[str, ...]) -> None:
@@ -225,9 +229,9 @@ def _resolve_compound_order(found: Resolved, query: exp.SetOperation, names: tup
         name = ordered.this.name
         lower = [known.lower() for known in names]
         if name.isdigit() and 1 <= int(name) <= len(first.expressions):
-            found.renamed[id(ordered.this)] = (ordered.this, first.expressions[int(name) - 1].unalias())
+            found.renamed[id(ordered.this)] = (ordered.this, first, int(name) - 1)
         elif name.lower() in lower and len(lower) == len(first.expressions):
-            found.renamed[id(ordered.this)] = (ordered.this, first.expressions[lower.index(name.lower())].unalias())
+            found.renamed[id(ordered.this)] = (ordered.this, first, lower.index(name.lower()))
         else:
             raise CannotPlan(f"ORDER BY {ordered.this.sql('sqlite')} after a set operation")
 

@@ -30,20 +30,20 @@ class _Work:
 def blocks(found: Resolved, read_order: ReadOrder) -> list[Block]:
     """Return the blocks in the order in which they are worked out; the main block is the last."""
     work = _Work(found, read_order)
-    _add_query(work, found.query, name_it=False, keep_names=False)
+    _add_query(work, found.query, name_it=False)
     return work.blocks
 
 
-def _add_query(work: _Work, query: exp.Expr, name_it: bool, keep_names: bool) -> str:
-    """Append the blocks of `query` and return the name of the last; `keep_names`: an outer query reads its columns."""
+def _add_query(work: _Work, query: exp.Expr, name_it: bool, names: tuple[str, ...] = ()) -> str:
+    """Append the blocks of `query` and return the name of the last; `names`: what an outer query calls its columns."""
     query = unwrap(query)
     if id(query) in work.names:
         return work.names[id(query)][1]
     if isinstance(query, exp.SetOperation):
-        steps, per_row = _compound_steps(work, query), ()
+        steps, per_row = _compound_steps(work, query, names), ()
     else:
         scope = work.found.scopes[id(query)]
-        steps = _select_steps(work, scope, keep_names)
+        steps = _select_steps(work, scope, names)
         per_row = tuple(dict.fromkeys(name_text(source.label) for source in scope.outer))
     name = _next_name(work) if name_it else ""
     work.names[id(query)] = (query, name)  # the query too: it leaves the tree, its id must stay taken
@@ -58,24 +58,24 @@ def _next_name(work: _Work) -> str:
     return chr(ord("A") + work.used - 1)
 
 
-def _compound_steps(work: _Work, query: exp.SetOperation) -> list[Step]:
+def _compound_steps(work: _Work, query: exp.SetOperation, outputs: tuple[str, ...]) -> list[Step]:
     arms, words = [], []
     node: exp.Expr = query
     while isinstance(node, exp.SetOperation):
         arms.insert(0, node.expression)
         words.insert(0, type(node).__name__.lower() + ("" if node.args.get("distinct") else " all"))
         node = unwrap(node.this)
-    names = [_add_query(work, arm, name_it=True, keep_names=False) for arm in [node, *arms]]
+    names = [_add_query(work, arm, name_it=True, names=outputs) for arm in [node, *arms]]
     text = names[0] + "".join(f" {word} {name}" for word, name in zip(words, names[1:], strict=True))
     combine = Step("combine", (Part(text, exp.Var(this=text), ", ".join(words)),), tuple(Opened(n, n) for n in names))
     return [combine, *_order_steps(work, query)]
 
 
-def _select_steps(work: _Work, scope: Scope, keep_names: bool) -> list[Step]:
+def _select_steps(work: _Work, scope: Scope, names: tuple[str, ...]) -> list[Step]:
     select = scope.select
     for source in scope.sources:
         if source.query is not None:
-            source.block = _add_query(work, source.query, name_it=True, keep_names=True)
+            source.block = _add_query(work, source.query, name_it=True, names=source.columns)
             source.label = source.label or source.block
     _name_subqueries(work, scope)
     _put_outputs(work, select)
@@ -85,10 +85,18 @@ def _select_steps(work: _Work, scope: Scope, keep_names: bool) -> list[Step]:
     if having := select.args.get("having"):
         steps.append(Step("having", tuple(work.part(tree) for tree in conjuncts(having.this))))
     steps += _order_steps(work, select)
-    outputs = tuple(
-        work.part(unwrap(item.unalias()), note=item.alias if keep_names else "") for item in select.expressions
-    )
-    return [*steps, Step("deliver", outputs, distinct=select.args.get("distinct") is not None)]
+    return [*steps, Step("deliver", _outputs(work, select, names), distinct=select.args.get("distinct") is not None)]
+
+
+def _outputs(work: _Work, select: exp.Select, names: tuple[str, ...]) -> tuple[Part, ...]:
+    """Return what is delivered, each with the name that an outer query calls it by where that is another."""
+    called = names if len(names) == len(select.expressions) else [""] * len(select.expressions)
+    parts = []
+    for item, name in zip(select.expressions, called, strict=True):
+        tree = unwrap(item.unalias())
+        needed = (item.alias or name.isidentifier()) and not (isinstance(tree, exp.Column) and tree.name == name)
+        parts.append(work.part(tree, name_text(name) if name and needed else ""))
+    return tuple(parts)
 
 
 def _name_subqueries(work: _Work, scope: Scope) -> None:
@@ -99,7 +107,7 @@ def _name_subqueries(work: _Work, scope: Scope) -> None:
     for node in list(own_nodes(scope.select)):
         if not isinstance(node, exp.Query) or id(node) in entries:
             continue
-        name = exp.Var(this=_add_query(work, node, name_it=True, keep_names=False))
+        name = exp.Var(this=_add_query(work, node, name_it=True))
         if isinstance(node.parent, exp.In):
             node.parent.set("query", None)
             node.parent.set("field", name)
@@ -111,7 +119,8 @@ def _put_outputs(work: _Work, select: exp.Expr) -> None:
     """Put outputs in the place of names and positions that mean them."""
     for node in list(own_nodes(select)):
         if named := work.found.renamed.get(id(node)):
-            node.replace(named[1].copy())
+            _, place_of, place = named
+            node.replace(place_of.expressions[place].unalias().copy())
 
 
 def _order_steps(work: _Work, query: exp.Expr) -> list[Step]:

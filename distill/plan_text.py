@@ -26,7 +26,9 @@ class _Writer(SQLite.Generator):
     TRANSFORMS = {  # noqa: RUF012 - sqlglot's own form
         **SQLite.Generator.TRANSFORMS,
         exp.NEQ: lambda self, node: self.binary(node, "!="),
-        exp.Substring: lambda self, node: self.func("substr", node.this, node.args.get("start"), node.args.get("length")),
+        exp.Substring: lambda self, node: self.func(
+            "substr", node.this, node.args.get("start"), node.args.get("length")
+        ),
     }
 
     def __init__(self, labels: dict[str, str]) -> None:
@@ -39,12 +41,11 @@ class _Writer(SQLite.Generator):
 
     def not_sql(self, node: exp.Not) -> str:
         inner = node.this
-        if isinstance(inner, exp.In | exp.Is | exp.Between):
-            text = self.sql(inner)
-            subject = self.sql(inner.this)
-            word = "IS" if isinstance(inner, exp.Is) else ""
-            rest = text[len(subject) + len(word) :].strip().removeprefix(word).strip()
-            return f"{subject} IS NOT {rest}" if word else f"{subject} NOT {rest}"
+        if isinstance(inner, exp.Is):
+            return f"{self.sql(inner, 'this')} IS NOT {self.sql(inner, 'expression')}"
+        if isinstance(inner, exp.In | exp.Between):
+            subject = self.sql(inner, "this")
+            return f"{subject} NOT{self.sql(inner).removeprefix(subject)}"
         return super().not_sql(node)
 
     def exists_sql(self, node: exp.Exists) -> str:

@@ -19,7 +19,7 @@ from configs.screen import progress, say
 from configs.stage import begin, finish, wrote
 from distill.curate import Goal, Standing, delivered, next_questions, set_goal, shortfalls, standing
 from distill.ledger import KEPT, NAME, Entry, read_ledger, success_rate
-from distill.pipeline import ask, raise_barren
+from distill.pipeline import ask, raise_faults
 from distill.stats import stats
 from distill.teachers import Teacher, teacher_for
 from tasks.load import Splits, load_tasks
@@ -110,8 +110,7 @@ def _fill(work: Work) -> None:
         rate = success_rate(before.values())
         rows = [_row(work, now, task) for now in gaps for task in next_questions(now, rate, spare)]
         log = ask(work.cfg, work.teacher, rows, work.folder)
-        if len(work.entries()) == len(before):
-            raise_barren(work.teacher, log)
+        raise_faults(work.teacher, log, barren=len(work.entries()) == len(before))
 
 
 def _row(work: Work, now: Standing, task: Task) -> dict:
@@ -156,9 +155,7 @@ def _kept_lines(folder: Path) -> int:
 def _deliver(work: Work, dropped: dict[str, int], now: dict[str, float]) -> dict[str, int]:
     """Write the stage's files; return the counts."""
     entries, standings = work.entries(), work.standings()
-    traces = [
-        _trace(work, at.goal.split, task, entries[task].answer) for at in standings for task in delivered(at)
-    ]
+    traces = [_trace(work, at.goal.split, task, entries[task].answer) for at in standings for task in delivered(at)]
     rejected = [_rejection(entry) for entry in entries.values() if entry.verdict != KEPT]
     write_jsonl(work.folder / "traces.jsonl", traces)
     write_jsonl(work.folder / "rejected.jsonl", rejected)

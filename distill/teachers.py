@@ -33,6 +33,7 @@ CUT = "cut"
 CANNOT_PLAN = "cannot plan"
 REFUSED = "refused"
 NO_ANSWER = "no answer"
+NO_KEY = "none"  # what a server that needs no key is sent
 
 ANSWER_TIMEOUT_S = 900  # a whole batch is sent at once, and a small server answers one after the other
 OPENAI_URL = "https://api.openai.com/v1"
@@ -62,7 +63,6 @@ class Teacher:
     settings: all that its answers depend on besides the task, without secrets.
     free: whether it may be asked more than is needed.
     check: raises ConfigError where it cannot be reached.
-    secret: the key that it uses, to be kept out of messages; may be empty.
     """
 
     name: str
@@ -71,7 +71,6 @@ class Teacher:
     ask: Callable[[Task], Messages]
     llm: Callable[[], LLM]
     check: Callable[[], None]
-    secret: str = ""
 
 
 def teacher_for(cfg: Config) -> Teacher:
@@ -115,7 +114,7 @@ def _openai(cfg: Config) -> Teacher:
         return ServerLLM(
             model=chosen.model,
             base_url=url,
-            api_key=SecretStr(key or "none"),
+            api_key=SecretStr(key or NO_KEY),
             timeout=ANSWER_TIMEOUT_S,
             generation_kwargs=sampling,
         )
@@ -123,7 +122,7 @@ def _openai(cfg: Config) -> Teacher:
     def check() -> None:
         _check_server(url, key, chosen.api_key_env)
 
-    return Teacher(str(chosen.model), settings, False, ask, llm, check, key)
+    return Teacher(str(chosen.model), settings, False, ask, llm, check)
 
 
 class PlanLLM(LLM):
@@ -178,11 +177,18 @@ class ServerLLM(OpenAILLM):
             )
         except APIStatusError as error:
             if error.status_code in (400, 413, 422):  # this question is at fault: asking again would not help
-                return _output(None, f"{REFUSED}: {error}")
-            self._logger.warning(f"{NO_ANSWER}: {error}")
+                return _output(None, f"{REFUSED}: {self._told(error)}")
+            self._logger.warning(f"{NO_ANSWER}: {self._told(error)}")
         except OpenAIError as error:
-            self._logger.warning(f"{NO_ANSWER}: {error} {error.__cause__ or ''}".strip())
+            self._logger.warning(f"{NO_ANSWER}: {self._told(error)}")
         return _output(None, NO_ANSWER)
+
+    def _told(self, error: OpenAIError) -> str:
+        """Return what went wrong on one line, without the key: some servers repeat it in their errors."""
+        cause = f" ({error.__cause__})" if error.__cause__ else ""
+        key = self.api_key.get_secret_value()
+        text = " ".join(f"{error}{cause}".split())
+        return text if key == NO_KEY else text.replace(key, "…")
 
     def _generations_from_openai_completion(self, completion) -> GenerateOutput:
         if not completion.choices:
@@ -205,7 +211,7 @@ def _check_server(url: str, key: str, key_name: str) -> None:
     if not key and not _is_near(host):
         raise ConfigError(f"distill.api_key_env: {key_name} is not set in the environment; {url} needs a key")
     try:
-        answer = httpx.get(f"{url}/models", headers={"Authorization": f"Bearer {key or 'none'}"}, timeout=10)
+        answer = httpx.get(f"{url}/models", headers={"Authorization": f"Bearer {key or NO_KEY}"}, timeout=10)
     except httpx.HTTPError as error:
         raise ConfigError(
             f"distill.base_url: nothing answers at {url} ({error}); start the server, or correct the address"

@@ -19,10 +19,10 @@ def prepare(cfg: Config) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     if needs_no_hub(cfg.model.name):
         os.environ["HF_HUB_OFFLINE"] = "1"
-    for name in ("torchao", "torch.utils._pytree"):  # they report optional parts that are missing on CPU
+    for name in ("torchao", "torch.utils._pytree", "bitsandbytes"):  # they report optional parts that are missing on CPU
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning)
     if cfg.model.backend == "unsloth":

@@ -7,6 +7,7 @@ import torch
 from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
 from peft import load_peft_weights as read_adapter
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers.utils.logging import disable_progress_bar
 
 from configs.errors import ConfigError
 from configs.schema import Model
@@ -15,6 +16,7 @@ from models.sources import model_source
 
 def load_model(cfg: Model):
     """Return the base model without an adapter, and its tokenizer (padding on the left, as generation wants)."""
+    disable_progress_bar()  # of the weights moving into memory; a download from the hub still shows its own
     source = model_source(cfg.name)
     try:
         model, tokenizer = (_with_unsloth if cfg.backend == "unsloth" else _with_transformers)(cfg, source)

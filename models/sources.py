@@ -8,6 +8,7 @@ from pathlib import Path
 
 from configs.errors import ConfigError
 from configs.paths import cache_folder
+from configs.screen import say
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
@@ -35,6 +36,7 @@ def model_source(name: str) -> str:
         aside = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
+        say(f"  making {name}, once, in {folder}")
         MADE_HERE[name](aside)
         try:
             aside.rename(folder)
@@ -57,7 +59,9 @@ def _smollm2(folder: Path) -> None:
 
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     loaded = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
     settings = loaded.config.to_dict()
     settings.pop("quantization_config")

@@ -16,15 +16,11 @@ def main(arguments: list[str] | None = None) -> int:
     run = commands.add_parser("run", help="run one query and print its Result as JSON")
     run.add_argument("database", metavar="DB", help="a SQLite file, or a script with CREATE TABLE")
     run.add_argument("sql", metavar="SQL", help="one SELECT, WITH, VALUES or EXPLAIN QUERY PLAN statement")
-    run.add_argument(
-        "--timeout-s", type=float, default=Limits.timeout_s, help="seconds (default %(default)s)"
-    )
+    run.add_argument("--timeout-s", type=float, default=Limits.timeout_s, help="seconds (default %(default)s)")
     run.add_argument("--max-rows", type=int, default=Limits.max_rows, help="rows (default %(default)s)")
     given = parser.parse_args(arguments)
     try:
-        result = execute(
-            given.database, given.sql, Limits(timeout_s=given.timeout_s, max_rows=given.max_rows)
-        )
+        result = execute(given.database, given.sql, Limits(timeout_s=given.timeout_s, max_rows=given.max_rows))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 
 from configs.errors import ConfigError
@@ -21,9 +20,7 @@ def execute(database: str | Path, sql: str, limits: Limits = DEFAULT) -> Result:
     return _run(locate(database), sql, limits)
 
 
-def execute_many(
-    pairs: Sequence[tuple[str | Path, str]], limits: Limits = DEFAULT, workers: int = 2
-) -> list[Result]:
+def execute_many(pairs: Sequence[tuple[str | Path, str]], limits: Limits = DEFAULT, workers: int = 2) -> list[Result]:
     """Return one Result per (database, sql) pair, in order; `workers` processes run side by side.
 
     Identical pairs run once.  A slow query holds up one worker, and the others take what is left.
@@ -44,11 +41,9 @@ def execute_many(
 
 def _run(database: Database, sql: str, limits: Limits) -> Result:
     request = {"do": "query", "uri": database.uri, "key": database.key, "sql": sql}
-    reply = ask(request | asdict(limits))
+    reply = ask(request | vars(limits))
     if "unusable" in reply:
-        raise ConfigError(
-            f"database {database.path!r} is damaged: {reply['unusable']}; get a whole copy of it"
-        )
+        raise ConfigError(f"database {database.path!r} is damaged: {reply['unusable']}; get a whole copy of it")
     return Result(
         reply["status"],
         tuple(reply["columns"]),

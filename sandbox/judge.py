@@ -68,9 +68,7 @@ def _same_multiset(gold: Sequence[tuple], predicted: Sequence[tuple]) -> bool:
     return False
 
 
-def _aligned(
-    gold: Sequence[tuple], predicted: Sequence[tuple], nearness: float
-) -> tuple[list[tuple], list[tuple]]:
+def _aligned(gold: Sequence[tuple], predicted: Sequence[tuple], nearness: float) -> tuple[list[tuple], list[tuple]]:
     """Return both lists of rows, each sorted by the ranks of its values over both lists."""
     columns = zip(*gold, *predicted, strict=True)
     ranks = list(zip(*(_ranks(column, nearness) for column in columns), strict=True))

@@ -18,6 +18,8 @@ from sandbox.worker import GRACE_S, OUT_OF_MEMORY, pack, unpack
 WORKER = Path(__file__).with_name("worker.py")
 START_S = 30.0
 """How long a worker may take to start, seconds; on an idle machine it takes 0.05."""
+ATTEMPTS = 5
+"""How many workers may be killed from outside over one request."""
 MAX_REPLY_BYTES = 256 * 2**20
 
 
@@ -61,11 +63,14 @@ def allow_workers(count: int) -> None:
 def ask(request: dict) -> dict:
     """Return a worker's answer to `request`; one that hangs or dies is replaced, and that is the answer.
 
-    A worker that was killed from outside is no fault of the request, so a request is tried twice.
+    A worker that somebody else killed is no fault of the request, which goes to another one then.
     """
     message = pack(request)
-    reply = _ask_once(message, request["timeout_s"])
-    return _ask_once(message, request["timeout_s"]) if reply.get("status") == "crashed" else reply
+    for _ in range(ATTEMPTS):
+        reply = _ask_once(message, request["timeout_s"])
+        if "killed" not in reply:
+            break
+    return reply
 
 
 def _ask_once(message: bytes, timeout_s: float) -> dict:
@@ -93,7 +98,8 @@ def _epitaph(code: int, timeout_s: float) -> dict:
         return _failed("too_large", "out of memory")
     if code == -signal.SIGALRM:
         return _failed("timeout", "killed after the time limit", timeout_s)
-    return _failed("crashed", f"the worker died with exit status {code}")
+    killed = {"killed": True} if code == -signal.SIGKILL else {}
+    return _failed("crashed", f"the worker died with exit status {code}") | killed
 
 
 def _failed(status: str, message: str, seconds: float = 0.0) -> dict:

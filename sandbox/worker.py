@@ -145,9 +145,7 @@ class Guard:
 
     def _deny(self, action: int, first: str | None, second: str | None) -> int:
         what = second if action == sqlite3.SQLITE_FUNCTION else first
-        self.denied = (
-            self.denied or f"{ACTION_NAMES.get(action, 'this')} {what or ''}".strip() + " is not allowed"
-        )
+        self.denied = self.denied or f"{ACTION_NAMES.get(action, 'this')} {what or ''}".strip() + " is not allowed"
         return sqlite3.SQLITE_DENY
 
 

@@ -68,9 +68,7 @@ def _verdicts(batch: list[tuple[str, Question]]) -> dict[str, Verdict]:
             readable.append((key, question))
         except ParseError as error:
             verdicts[key] = unreadable(error)
-    results = execute_many(
-        [(question.database, question.gold_sql) for _, question in readable], LIMITS, WORKERS
-    )
+    results = execute_many([(question.database, question.gold_sql) for _, question in readable], LIMITS, WORKERS)
     for (key, _), result in zip(readable, results, strict=True):
         if not result.runs:
             verdicts[key] = failure(result)

@@ -110,9 +110,7 @@ def _open_parquet(source: Source, path: Path) -> tuple[int, Iterator[list[dict[s
         try:
             opened.append(ParquetFile(file))
         except ArrowInvalid as error:
-            raise ConfigError(
-                f"{source.key}: {file} is not a parquet file ({error}); fetch it again"
-            ) from error
+            raise ConfigError(f"{source.key}: {file} is not a parquet file ({error}); fetch it again") from error
         _check_columns(source, str(file), opened[-1].schema_arrow.names)
     total = sum(file.metadata.num_rows for file in opened)
     rows = (batch.to_pylist() for file in opened for batch in file.iter_batches(BATCH, columns=list(COLUMNS)))

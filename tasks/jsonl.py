@@ -20,13 +20,13 @@ def read_own(source: Source) -> Found:
     questions, dropped = [], Counter()
     for number, row in _numbered_rows(source, file):
         cell = _Row(source, file, number, row, columns)
+        task_id = cell.optional("task_id") or f"{file.stem}-{number}"
+        texts = (cell.text("question"), cell.optional("evidence"), cell.text("gold_sql"))
         database = _database(cell)
         if database is None:
             dropped[BAD_SCRIPT] += 1
-            continue
-        task_id = cell.optional("task_id") or f"{file.stem}-{number}"
-        texts = (cell.text("question"), cell.optional("evidence"), cell.text("gold_sql"))
-        questions.append(Question(task_id, *texts, database))
+        else:
+            questions.append(Question(task_id, *texts, database))
     return questions, dropped
 
 
@@ -66,9 +66,7 @@ class _Row:
 
 def _columns(source: Source) -> dict[str, str]:
     if unknown := sorted(source.data.columns.keys() - set(_OURS)):
-        raise ConfigError(
-            f"data.columns: {', '.join(unknown)} is no column of ours; allowed: {', '.join(_OURS)}"
-        )
+        raise ConfigError(f"data.columns: {unknown[0]!r} is no column of ours; allowed: {', '.join(_OURS)}")
     return {name: source.data.columns.get(name, name) for name in _OURS}
 
 
@@ -85,24 +83,31 @@ def _numbered_rows(source: Source, file: Path) -> list[tuple[int, dict]]:
 def _database(cell: _Row) -> str | None:
     """Return the path of the row's database; None where its script builds none."""
     if cell.row.get(cell.columns["database"]) is None and cell.row.get(cell.columns["script"]) is not None:
-        try:
-            return str(database_file(cell.text("script")))
-        except ConfigError:
-            return None
+        return _built(cell.text("script"))
     name = cell.text("database")
-    tried = _places(cell, name)
-    found = next((path for path in tried if path.is_file()), None)
+    folders = [cell.file.parent]
+    if cell.source.data.databases:
+        folders.insert(0, Path(cell.source.data.databases).expanduser())
+    found = next((path for folder in folders for path in _places(folder, name) if _is_file(path)), None)
     if found is None:
-        looked_at = ", ".join(str(path) for path in tried)
-        raise cell.error(
-            f"database {name!r} not found; looked at {looked_at}; set data.databases to its folder"
-        )
+        looked_in = " or ".join(str(folder) for folder in folders)
+        raise cell.error(f"no database {name[:80]!r} in {looked_in}; set data.databases to the folder that has it")
     return str(found)
 
 
-def _places(cell: _Row, name: str) -> list[Path]:
-    """Return where a named database may lie, likeliest first."""
-    folders = [Path(cell.source.data.databases)] if cell.source.data.databases else []
-    folders.append(cell.file.parent)
-    forms = (f"{name}/{name}.sqlite", f"{name}.sqlite", name)
-    return [folder / form for folder in folders for form in forms]
+def _built(script: str) -> str | None:
+    try:
+        return str(database_file(script))
+    except ConfigError:
+        return None
+
+
+def _places(folder: Path, name: str) -> list[Path]:
+    return [folder / name / f"{name}.sqlite", folder / f"{name}.sqlite", folder / name]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name too long for a file: someone's script in the database column
+        return False

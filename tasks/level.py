@@ -8,6 +8,8 @@ from tasks.task import Level
 
 NOT_A_SELECT = "not a SELECT"
 NOT_ONE_STATEMENT = "not one statement"
+SQLGLOT_TRIPS = (AttributeError, TypeError, ValueError, KeyError, IndexError)
+"""What escapes from sqlglot, now and then, for broken SQL (AttributeError was seen with 30.30)."""
 
 
 def level(sql: str) -> Level:
@@ -52,7 +54,7 @@ def read_statements(sql: str, dialect: str) -> list[exp.Expr]:
         trees = sqlglot.parse(sql, read=dialect)
     except RecursionError:
         raise ParseError("nested too deeply") from None
-    except TokenError as error:
+    except (TokenError, *SQLGLOT_TRIPS) as error:
         raise ParseError(str(error)) from error
     return [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
 

@@ -13,6 +13,7 @@ from tasks.bird import read_bird
 from tasks.gold import check_gold
 from tasks.gretel import read_gretel
 from tasks.jsonl import read_own
+from tasks.sample import load_sample, split_of
 from tasks.schema import read_schema
 from tasks.source import Found, Source
 from tasks.spider import read_spider
@@ -53,14 +54,14 @@ def load_tasks(data: Data, seed: int) -> Splits:
     test, more_dropped = _load_part("data.test_path", data.test_path, "test", data)
     tasks, repeated = _without(tasks, test)
     dropped += more_dropped + repeated
+    if not tasks:
+        raise ConfigError(f"data.path: every question of {data.path} stands in the test part too; split them first")
     train, validation, _ = split_by_database(tasks, data.validation_share, 0.0, seed)
     return Splits(train, validation, _with_own_ids(test, tasks), dict(dropped))
 
 
 def _load_sample(data: Data) -> Splits:
     """Return the embedded corpus in its own fixed split, so that scores on it can be compared."""
-    from tasks.sample import load_sample, split_of
-
     tasks, dropped = _narrow(list(load_sample()), data.max_columns)
     if not tasks:
         raise ConfigError(f"data.max_columns {data.max_columns} leaves no database of the sample; raise it")
@@ -100,9 +101,7 @@ def _share_of(databases: list[str], share: float) -> int:
     return max(count, 1) if share and len(databases) >= 3 else count
 
 
-def _load_part(
-    key: str, path: str | None, part: Literal["train", "test"], data: Data
-) -> tuple[list[Task], Counter]:
+def _load_part(key: str, path: str | None, part: Literal["train", "test"], data: Data) -> tuple[list[Task], Counter]:
     if not path:
         raise ConfigError(f"{key} is not set; data.source {data.source!r} needs the path of the data")
     found, dropped = READERS[data.source](Source(key, path, part, data))
@@ -112,18 +111,14 @@ def _load_part(
     dropped = dropped + bad_gold + wide
     if not tasks:
         why = "; ".join(f"{count} × {reason}" for reason, count in dropped.most_common(3)) or "it is empty"
-        raise ConfigError(
-            f"{key}: no usable question in {path} ({why}); name other data or change its filters"
-        )
+        raise ConfigError(f"{key}: no usable question in {path} ({why}); use other data")
     return tasks, dropped
 
 
 def _refuse_repeated_ids(key: str, path: str, tasks: list[Task]) -> None:
     repeated = [task_id for task_id, count in Counter(task.task_id for task in tasks).items() if count > 1]
     if repeated:
-        raise ConfigError(
-            f"{key}: {path}: task_id {repeated[0]!r} stands more than once; give each row its own"
-        )
+        raise ConfigError(f"{key}: {path}: task_id {repeated[0]!r} stands twice; give each row its own")
 
 
 def _narrow(tasks: list[Task], max_columns: int | None) -> tuple[list[Task], Counter]:

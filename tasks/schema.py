@@ -22,6 +22,7 @@ THEN TO TRANSACTION UNION UNIQUE UPDATE USING VALUES WHEN WHERE WITH
 """
 _RESERVED = frozenset(_KEYWORDS.split())
 _BARE_NAME = re.compile(r"[^\W\d]\w*")
+_FINGERPRINT = re.compile("[0-9a-f]{64}")  # the name of a database built from a script says nothing
 _OURS = r"m.type = 'table' AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND m.sql NOT LIKE 'CREATE VIRTUAL%'"
 
 
@@ -72,7 +73,8 @@ def read_schema(database: str, examples: int = 3) -> Schema:
     keys = _read_foreign_keys(database, tables)
     if examples:
         tables = tuple(_with_examples(database, table, examples) for table in tables)
-    return Schema(tables, keys, Path(database).stem)
+    name = Path(database).stem
+    return Schema(tables, keys, "database" if _FINGERPRINT.fullmatch(name) else name)
 
 
 def quoted(name: str) -> str:

@@ -58,9 +58,7 @@ def pick_files(source: Source, names: Mapping[str, tuple[tuple[str, ...], ...]])
         if found := [path / name for name in wanted if (path / name).is_file()]:
             return found
     looked_for = ", ".join(name for wanted in names[source.part] for name in wanted)
-    raise ConfigError(
-        f"{source.key}: {path} holds none of {looked_for}; name the folder or the JSON file itself"
-    )
+    raise ConfigError(f"{source.key}: {path} holds none of {looked_for}; name the folder or the JSON file itself")
 
 
 def read_items(source: Source, file: Path, needed: tuple[str, ...]) -> list[dict[str, object]]:

@@ -3,16 +3,14 @@
 import logging
 
 from sqlglot import exp
-from sqlglot.errors import ErrorLevel
+from sqlglot.errors import ErrorLevel, ParseError
 
-from tasks.level import read_query, read_statements
+from tasks.level import SQLGLOT_TRIPS, read_query, read_statements
 
 _KEPT = (exp.Create, exp.Insert)  # of a script: what makes tables and rows
 _TYPES = {
     **dict.fromkeys((exp.DType.SERIAL, exp.DType.BIGSERIAL, exp.DType.SMALLSERIAL), "int"),
-    **dict.fromkeys(
-        (exp.DType.ENUM, exp.DType.SET, exp.DType.ARRAY, exp.DType.JSON, exp.DType.JSONB), "text"
-    ),
+    **dict.fromkeys((exp.DType.ENUM, exp.DType.SET, exp.DType.ARRAY, exp.DType.JSON, exp.DType.JSONB), "text"),
 }
 _DATE_PARTS = {"YEAR": "%Y", "MONTH": "%m", "DAY": "%d", "HOUR": "%H", "DOW": "%w", "DOY": "%j"}
 
@@ -57,7 +55,10 @@ def _makes_schema(tree: exp.Expr) -> bool:
 
 
 def _said_in_sqlite(tree: exp.Expr, unsupported: ErrorLevel) -> str:
-    return tree.transform(_sqlite_form).sql("sqlite", unsupported_level=unsupported)
+    try:
+        return tree.transform(_sqlite_form).sql("sqlite", unsupported_level=unsupported)
+    except (RecursionError, *SQLGLOT_TRIPS) as error:
+        raise ParseError(str(error)) from error
 
 
 def _sqlite_form(node: exp.Expr) -> exp.Expr:

@@ -1,5 +1,6 @@
 """Configs: what is accepted, and that each mistake is told in one line, all at once, before torch loads."""
 
+import ast
 import dataclasses
 import json
 import subprocess
@@ -114,15 +115,11 @@ def test_mistakes_are_told_in_one_line(write, text, line):
 
 
 def test_all_mistakes_are_told_at_once(write):
-    found = problems(
-        write("seed: -1\nrl: {generations: 1, trainer: {learning_rat: 1}}\nsft: {trainer: {seed: 3}}")
-    )
+    found = problems(write("seed: -1\nrl: {generations: 1, trainer: {learning_rat: 1}}\nsft: {trainer: {seed: 3}}"))
     assert len(found) == (5 if options("rl") else 4)
 
 
-@pytest.mark.parametrize(
-    "override", ["foo", "=3", "", "rl.rewards[9].weight=1", "sft.trainer={a: [}", "name.x=1"]
-)
+@pytest.mark.parametrize("override", ["foo", "=3", "", "rl.rewards[9].weight=1", "sft.trainer={a: [}", "name.x=1"])
 def test_bad_overrides_are_told_in_one_line(write, override):
     text = refusal(write("name: a\nrl: {rewards: [{name: x}]}"), override)
     assert len(text.splitlines()) == 1 and ("override" in text or "name: got" in text)
@@ -136,9 +133,7 @@ def test_an_environment_variable_does_not_get_in_through_an_override(write, monk
 
 def test_a_missing_file_names_those_that_are_near(write, tmp_path):
     write("name: a", "small.yaml")
-    assert "did you mean" in refusal(tmp_path / "smal.yaml") and "small.yaml" in refusal(
-        tmp_path / "smal.yaml"
-    )
+    assert "did you mean" in refusal(tmp_path / "smal.yaml") and "small.yaml" in refusal(tmp_path / "smal.yaml")
     assert "is a folder" in refusal(tmp_path)
 
 
@@ -149,11 +144,12 @@ def test_a_binary_file_is_refused(tmp_path):
 
 SFT = {
     "learning_rate": 2e-4, "num_train_epochs": 1, "max_steps": -1, "lr_scheduler_type": "cosine",
-    "warmup_steps": 0.05, "optim": "adamw_8bit", "weight_decay": 0.01, "logging_steps": 5, "eval_strategy": "steps",
+    "warmup_steps": 0.05, "optim": "adamw_8bit", "weight_decay": 0.01,
+    "logging_steps": 5, "eval_strategy": "steps",
     "eval_steps": 20, "save_strategy": "best", "save_total_limit": 2, "packing": False, "packing_strategy": "bfd",
     "report_to": "none",
     "gradient_checkpointing": True, "max_grad_norm": 1, "neftune_noise_alpha": None, "dataset_num_proc": 1,
-    "lr_scheduler_kwargs": {"num_cycles": 1}, "load_best_model_at_end": True, "dataloader_num_workers": 0,
+    "lr_scheduler_kwargs": {"num_cycles": 1}, "dataloader_num_workers": 0,
 }  # fmt: skip
 RL = {
     "learning_rate": 1e-6, "beta": 0.04, "temperature": 1, "top_p": 0.95, "top_k": 0, "loss_type": "dr_grpo",
@@ -201,6 +197,17 @@ def test_what_planql_sets_is_refused_with_the_right_key(stage):
     keys = ["output_dir", "seed", "bf16", "per_device_train_batch_size", "gradient_accumulation_steps"]
     lines = trainer_problems(stage, dict.fromkeys(keys, 1))
     assert len(lines) == len(keys) and all("set by planql; use " in line for line in lines)
+
+
+@pytest.mark.parametrize("stage", ["sft", "rl"])
+def test_what_a_stage_overrides_is_refused(stage):
+    """Each option that `_arguments` of the stage sets over the user's own would be ignored without a word."""
+    tree = ast.parse((ROOT / stage / "train.py").read_text())
+    (function,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "_arguments"]
+    keys = [key for node in ast.walk(function) if isinstance(node, ast.Dict) for key in node.keys]
+    names = {key.value for key in keys if isinstance(key, ast.Constant)} - {"eval_strategy"}
+    assert "output_dir" in names
+    assert len(trainer_problems(stage, dict.fromkeys(names))) == len(names)
 
 
 def test_the_hints_name_keys_that_exist():
@@ -270,7 +277,7 @@ def test_keys_explains_every_key(capsys):
 def test_keys_lists_what_trl_takes(capsys):
     assert main(["keys", "rl.trainer"]) == 0
     listed = capsys.readouterr().out.splitlines()
-    assert len(listed) == len(names_for("rl")) + 1
+    assert len(listed) == len(names_for("rl")) + 2
     assert any(line.startswith("rl.trainer.beta = 0.0") for line in listed)
 
 

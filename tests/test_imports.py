@@ -17,9 +17,7 @@ MAY_IMPORT = {
 }
 PACKAGES = [name for name in MAY_IMPORT if (ROOT / name).is_dir()]
 OURS = {*MAY_IMPORT, "bench", "tests"}
-FILES = sorted(
-    path for name in PACKAGES for path in (ROOT / name).rglob("*.py") if "__pycache__" not in path.parts
-)
+FILES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 LOOKS_UP = {Path("configs/__main__.py"): {"rewards"}}  # `python -m configs check` tries the rewards' names
 LIGHT = ("configs", "sandbox", "tasks", "rewards")
 HEAVY = {"torch", "trl", "transformers", "unsloth", "peft", "datasets", "distilabel", "vllm", "accelerate"}

@@ -66,9 +66,7 @@ def test_a_float_near_two_whole_numbers_does_not_make_them_equal():
 def test_noise_never_parts_shuffled_rows():
     draw = random.Random(5)
     for _ in range(50):
-        exact = [
-            (draw.choice([0.1, 0.2, 0.3, 1e6, 1 / 3]), draw.choice([0.7, 2 / 3, 5.0])) for _ in range(40)
-        ]
+        exact = [(draw.choice([0.1, 0.2, 0.3, 1e6, 1 / 3]), draw.choice([0.7, 2 / 3, 5.0])) for _ in range(40)]
         noisy = [tuple(value * (1 + draw.uniform(-1e-13, 1e-13)) for value in row) for row in exact]
         draw.shuffle(noisy)
         assert same_result(rows(*exact), rows(*noisy))

@@ -1,6 +1,5 @@
 """configs.stage and configs.folder: new, resumed, finished, changed and fresh stages; the command line around them."""
 
-import signal
 import subprocess
 import sys
 import time
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from configs import folder, stage
+from configs import folder
 from configs.errors import ConfigError
 from configs.files import read_json, write_jsonl, write_whole
 from configs.schema import Config
@@ -31,9 +30,7 @@ def cfg(tmp_path) -> Config:
     return Config(name="trial", runs=str(tmp_path / "runs"))
 
 
-def finished(
-    cfg: Config, settings: dict = SETTINGS, inputs: dict[str, Path] | None = None, fresh: bool = False
-):
+def finished(cfg: Config, settings: dict = SETTINGS, inputs: dict[str, Path] | None = None, fresh: bool = False):
     """Run a whole small stage and return its folder."""
     begun = begin(cfg, "sft", settings, inputs or {}, fresh)
     write_whole(begun.folder / "result.txt", "done")
@@ -85,7 +82,7 @@ def test_changed_settings_are_named_with_old_and_new(cfg):
         begin(cfg, "sft", SETTINGS | {"sft": {"micro_batch": 8, "trainer": {"lr": 0.1}}}, {})
     with pytest.raises(ConfigError, match=r"sft\.trainer\.beta: not set → 2"):
         begin(cfg, "sft", SETTINGS | {"sft": {"micro_batch": 4, "trainer": {"lr": 0.1, "beta": 2}}}, {})
-    with pytest.raises(ConfigError, match="a: .*b: .*c: .*and 5 more"):
+    with pytest.raises(ConfigError, match=r"a: .*b: .*c: .*and 5 more"):
         begin(cfg, "sft", dict.fromkeys("abcd", 1), {})
     assert (cfg.folder / "sft" / "result.txt").read_text() == "done"
 
@@ -107,9 +104,7 @@ def test_a_changed_input_is_named(cfg):
 
 
 def test_a_missing_input_names_the_stage_to_run_first_and_leaves_nothing(cfg):
-    with pytest.raises(
-        ConfigError, match=r"traces\.jsonl is missing; run first: python -m distill run\.yaml"
-    ):
+    with pytest.raises(ConfigError, match=r"traces\.jsonl is missing; run first: python -m distill run\.yaml"):
         begin(cfg, "sft", SETTINGS, {"traces": cfg.folder / "distill" / "traces.jsonl"})
     with pytest.raises(ConfigError, match="is missing; check the path"):
         begin(cfg, "sft", SETTINGS, {"data": cfg.folder / "elsewhere.jsonl"})
@@ -120,7 +115,7 @@ def test_the_input_of_a_stage_that_has_not_finished_is_refused(cfg):
     begun = begin(cfg, "distill", {}, {})
     write_jsonl(begun.folder / "traces.jsonl", [{"a": 1}])
     inputs = {"traces": begun.folder / "traces.jsonl"}
-    with pytest.raises(ConfigError, match="distill has not finished .*run first: python -m distill"):
+    with pytest.raises(ConfigError, match=r"distill has not finished .*run first: python -m distill"):
         begin(cfg, "sft", SETTINGS, inputs)
     finish(begun)
     assert begin(cfg, "sft", SETTINGS, inputs).status == "new"
@@ -261,9 +256,7 @@ def test_bad_input_is_one_line_each_and_leaves_no_trace(run):
     assert run("nowhere.yaml")[0] == 2
     status, said = run("run.yaml", "sed=1", "rl.generations=1", "sft.trainer.seed=1")
     assert (
-        status == 2
-        and len(said.splitlines()) == 3
-        and "sft: run.yaml: sed: unknown key; did you mean 'seed'?" in said
+        status == 2 and len(said.splitlines()) == 3 and "sft: run.yaml: sed: unknown key; did you mean 'seed'?" in said
     )
     assert not Path("out dir").exists() or not any(Path("out dir").iterdir())
 
@@ -275,6 +268,8 @@ def test_a_stopped_stage_says_how_to_go_on(run):
 
 def test_a_package_that_is_not_installed_is_one_line(run):
     status, said = run("run.yaml", function="lacking:train")
+    assert status == 2 and said.startswith("sft: a_package_that_is_not_there is not installed in ")
+    status, said = run("run.yaml", function="small_stage:needs_more")
     assert status == 2 and said.startswith("sft: a_package_that_is_not_there is not installed in ")
 
 

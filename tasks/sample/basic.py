@@ -42,9 +42,12 @@ def ask_list(scene: Scene, subject: Subject) -> str:
     ]
     if subject.said_after:
         clause = subject.clause
+        heads = [] if subject.deep else heads
         heads += [f"Which {clause}?"] * 4
         heads += [f"Can you tell me which {clause}?", f"Do you know which {clause}?", f"Which {clause}? Just the {labels}."]
         heads += [f"I'm trying to find out which {clause}."]
+    if subject.deep:
+        return sentence(rng.choice(heads))
     if table.who and subject.mods:
         heads += [f"Who are the {subject.many}?"] * 2
     if subject.mods:
@@ -61,6 +64,7 @@ def ask_count(scene: Scene, subject: Subject) -> str:
         heads += [f"How many {many} do we have?", f"Do we have any {many}? How many?"]
     if subject.said_after:
         clause = subject.clause
+        heads = [] if subject.deep else heads
         heads += [f"How many {clause}?"] * 4
         heads += [f"Can you tell me how many {clause}?", f"I'd like to know how many {clause}."]
         if len(subject.mods) == 1:
@@ -71,22 +75,23 @@ def ask_count(scene: Scene, subject: Subject) -> str:
 def ask_measure(scene: Scene, way: str, column: Column, subject: Subject) -> str:
     """Return a question for the average, total, largest or smallest value of a column."""
     noun, all_ = column.noun, subject.all
+    of = "for" if " of " in noun or " in " in noun else "of"
     high, low = column.ends
     if way == "AVG":
-        heads = [f"What is the average {noun} of {all_}?", f"Give me the average {noun} of {all_}.",
-                 f"Average {noun} of {all_}?", f"What's the mean {noun} of {all_}?",
+        heads = [f"What is the average {noun} {of} {all_}?", f"Give me the average {noun} {of} {all_}.",
+                 f"Average {noun} of {all_}?", f"What's the mean {noun} {of} {all_}?",
                  f"Calculate the average {noun} for {all_}."]  # fmt: skip
         for how in column.say("how"):
             said = fill(how, subject.many)
             heads += [f"{said} on average?", f"On average, {said[0].lower()}{said[1:]}?"]
     elif way == "SUM":
-        heads = [f"What is the total {noun} of {all_}?", f"What's the combined {noun} of {all_}?",
-                 f"Add up the {noun} of {all_}.", f"Total {noun} of {all_}?"]  # fmt: skip
+        heads = [f"What is the total {noun} {of} {all_}?", f"What's the combined {noun} {of} {all_}?",
+                 f"Add up the {noun} {of} {all_}.", f"Total {noun} {of} {all_}?"]  # fmt: skip
         heads += [f"{fill(how, subject.many)} in total?" for how in column.say("how")] * 2
     else:
         end = high if way == "MAX" else low
         heads = [f"What is the {end} {noun} among {all_}?", f"What's the {end} {noun} of any {subject.one}?",
-                 f"Find the {end} {noun} of {all_}.", f"Tell me the {end} {noun} among {all_}."]  # fmt: skip
+                 f"Find the {end} {noun} among {all_}.", f"Tell me the {end} {noun} among {all_}."]  # fmt: skip
     return sentence(scene.pick(heads))
 
 
@@ -249,11 +254,11 @@ def both_ends(scene: Scene) -> Draft:
         raise NotHere
     if scene.chance(0.35) and not column.year:
         heads = [f"How big is the gap between the {high} and the {low} {column.noun} among {subject.all}?",
-                 f"What is the difference between the {high} and the {low} {column.noun} of {subject.all}?"]  # fmt: skip
+                 f"What is the difference between the {high} and the {low} {column.noun} among {subject.all}?"]  # fmt: skip
         return Draft(scene.pick(heads), subject.query(f"MAX({column.ref}) - MIN({column.ref})"), subject.evidence)
-    heads = [f"What are the {high} and the {low} {column.noun} of {subject.all}?",
+    heads = [f"What are the {high} and the {low} {column.noun} among {subject.all}?",
              f"Give me the {high} and {low} {column.noun} among {subject.all}.",
-             f"Show both the {high} and the {low} {column.noun} of {subject.all}."]  # fmt: skip
+             f"Show both the {high} and the {low} {column.noun} among {subject.all}."]  # fmt: skip
     return Draft(scene.pick(heads), subject.query(f"MAX({column.ref})", f"MIN({column.ref})"), subject.evidence)
 
 
@@ -313,7 +318,7 @@ def best_few(scene: Scene) -> Draft:
               f"I want the {labels} of the {many}."]  # fmt: skip
     items = [table.label.ref]
     if scene.chance(0.3) and not any(column.name in mod.columns for mod in subject.mods):
-        heads = [f"Show the {labels} and {column.nouns} of the {many}.", f"List the {many} with their {labels} and {column.nouns}."]
+        heads = [f"Show the {labels} and {column.nouns} of the {many}.", f"List the {many}, giving {labels} and {column.nouns}."]
         items.append(column.ref)
     query = subject.query(*items).but(order=order, limit=count)
     return Draft(sentence(scene.pick(heads)), query, subject.evidence, decisive=count)
@@ -327,7 +332,7 @@ def sorted_list(scene: Scene) -> Draft:
         end = scene.pick(["A to Z", "Z to A"])
         heads = [f"List the {labels} of {subject.all} from {end}.", f"Show {subject.all} by {table.label.noun}, {end}."]
         order = table.label.ref + (" DESC" if end == "Z to A" else "")
-        return Draft(scene.pick(heads), subject.query(table.label.ref).but(order=order), subject.evidence)
+        return Draft(scene.pick(heads), subject.query(table.label.ref).but(order=order), subject.evidence, decisive=99)
     heads = [f"List the {labels} of {subject.all}, {phrase} first.", f"Show me the {labels} of {subject.all} with the {phrase} first.",
              f"Can you sort {subject.all} so that the {phrase} comes first? I only need the {labels}.",
              f"Give me the {labels} of {subject.all}, starting with the {phrase}."]  # fmt: skip

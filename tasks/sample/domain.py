@@ -17,7 +17,7 @@ Kind = Literal["key", "ref", "label", "category", "measure", "date", "plain"]
 PHRASES = {"is", "pre", "same", "over", "under", "than", "less", "most", "least", "ask", "how", "missing",
            "present", "each"}  # fmt: skip
 MAKERS = {"key", "ref", "pool", "names", "int", "real", "date", "after", "values", "code"}
-LINK_KEYS = {"from", "to", "by", "many", "say", "ask", "back", "none", "each", "times", "top"}
+LINK_KEYS = {"from", "to", "by", "many", "say", "ask", "back", "none", "each", "times", "top", "named"}
 FLAGS = {"noun", "gaps", "sum", "year", "ends", "type", "skip", "codes", "quote", "meaning", "plain"}
 
 
@@ -64,6 +64,7 @@ class Table:
     label: Column | None
     columns: tuple[Column, ...]
     rows: int
+    called: str = "_"  # how a question names one row: "the shop on _"
     given: tuple[tuple[object, ...], ...] = ()
     given_columns: tuple[str, ...] = ()
 
@@ -92,6 +93,7 @@ class Link:
     each: tuple[str, ...] = ()  # asks for the number of target rows of each
     ask: tuple[str, ...] = ()  # asks for the target of one source row
     times: tuple[str, ...] = ()  # has "more than 3" target rows
+    named: tuple[str, ...] = ()  # as `say`, where the target is one row with a name
     top: tuple[str, ...] = ()  # has the most target rows
 
 
@@ -152,7 +154,7 @@ def table_of(name: str, spec: Mapping) -> Table:
     if any(len(row) != len(spec["given_columns"]) for row in given):
         raise ValueError(f"{name}: a given row does not fit its columns")
     return Table(
-        name=name, one=one, many=many or plural(one), who=spec.get("who", False),
+        name=name, one=one, many=many or plural(one), who=spec.get("who", False), called=spec.get("called", "_"),
         label=next((c for c in columns if c.name == label), None), columns=columns,
         rows=len(given) or spec["rows"], given=given, given_columns=tuple(spec.get("given_columns", ())),
     )  # fmt: skip
@@ -166,7 +168,7 @@ def links_of(spec: Mapping) -> list[Link]:
         raise ValueError(f"link: unknown {sorted(unknown)}")
     said = {key: phrases_of(spec.get(key)) for key in LINK_KEYS}
     single = not spec.get("many", False)
-    forward = Link(spec["from"], spec["to"], path, single, said["say"], ask=said["ask"])
+    forward = Link(spec["from"], spec["to"], path, single, said["say"], ask=said["ask"], named=said["named"])
     backward = Link(spec["to"], spec["from"], back, False, said["back"],
                     said["none"], said["each"], times=said["times"], top=said["top"])  # fmt: skip
     return [forward, backward]

@@ -8,7 +8,7 @@ from tasks.sample.domain import Column, Domain, Link, Table
 from tasks.sample.phrase import Mod, Subject
 from tasks.sample.query import Query, Style
 from tasks.sample.rows import Rows, literal
-from tasks.sample.words import day, enumeration, fill, month, number
+from tasks.sample.words import article, day, enumeration, fill, month, number
 
 
 class NotHere(Exception):
@@ -152,6 +152,8 @@ class Scene:
         """Return a restriction on the letters of the label."""
         label = table.label
         value = str(self.pick(self.values(label)))
+        if label.noun.split(" ")[-1] not in ("name", "title", "username"):
+            raise NotHere
         words = [word for word in value.split() if len(word) > 3 and "'" not in word]
         if self.chance(0.5) or not words or table.who:
             start = value[0]
@@ -172,20 +174,22 @@ class Scene:
 
     def linked(self, link: Link, target: Subject | None = None) -> Mod:
         """Return "whose link leads to target" as a JOIN; the target is a named row where none is given."""
-        phrase = self.pick(link.say)
+        phrase = self.pick(link.named if link.named and target is None else link.say)
         table = self.domain.tables[link.target]
         if target is None:
             said, value = self.named(table)
+            one = said
             conditions, joins, evidence = (f"{table.label.ref} = {literal(value)}",), (), ()
         else:
-            said = target.many
+            said, one = target.many, article(target.one) if link.single else target.many
             conditions = tuple(condition for mod in target.mods for condition in mod.where)
             joins, evidence = target.joins, tuple(text for mod in target.mods for text in mod.evidence)
         mine = join_path(link)
         if {table for table, _ in joins} & {link.source, *(table for table, _ in mine)}:
             raise NotHere
         repeats = not link.single or (target is not None and target.repeats)
-        return Mod(fill(phrase, said), conditions, joins=(*mine, *joins), evidence=evidence, repeats=repeats)
+        return Mod(fill(phrase, said), conditions, joins=(*mine, *joins), evidence=evidence,
+                   repeats=repeats, vp_one=fill(phrase, one))  # fmt: skip
 
     def within(self, link: Link, target: Subject | None, present: bool = True, correlated: bool = False) -> Mod:
         """Return the same restriction as IN or EXISTS with a subquery; target None: a named row.
@@ -231,7 +235,8 @@ def not_null(query: Query, domain: Domain) -> Query:
 
 def name_of(table: Table, label: object, rng: Random) -> str:
     """Return how a person writes the name of a row."""
-    return rng.choice([f"'{label}'", f'"{label}"', str(label)]) if table.label.quote else str(label)
+    said = rng.choice([f"'{label}'", f'"{label}"', str(label)]) if table.label.quote else str(label)
+    return fill(table.called, said)
 
 
 def say_value(column: Column, value: object) -> str:

@@ -107,14 +107,17 @@ def worth_asking(draft: Draft, scene: Scene, database: sqlite3.Connection) -> bo
         return True
     if query.where and not query.limit and not query.group and query.items[0] == whole(scene, query.source):
         return len(found) < len(scene.rows[query.source])
-    if query.items[0].startswith(("AVG(", "SUM(", "MAX(", "MIN(", "ROUND(")) and few(query, 2, database):
+    if query.where and count_rows(query, database) == count_rows(query.but(where=()), database):
+        return False  # the condition leaves nothing out
+    if query.items[0].startswith(("AVG(", "SUM(", "MAX(", "MIN(", "ROUND(")) and count_rows(query, database) < 2:
         return False
     return not draft.decisive or decided(query, draft.decisive, database)
 
 
-def few(query: Query, count: int, database: sqlite3.Connection) -> bool:
-    """Return whether fewer than `count` rows go into an answer, so that nobody would ask for an average."""
-    return len(database.execute(query.but(items=("1",), distinct=False).sql()).fetchall()) < count
+def count_rows(query: Query, database: sqlite3.Connection) -> int:
+    """Return how many rows go into an answer, before they are grouped or cut."""
+    rows = query.but(items=("COUNT(*)",), distinct=False, group="", having="", order="", limit=0)
+    return database.execute(rows.sql()).fetchone()[0]
 
 
 def whole(scene: Scene, table: str) -> str:

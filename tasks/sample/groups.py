@@ -1,7 +1,7 @@
 """Questions about groups of rows, in one table (L1) or with a join (L3)."""
 
 from tasks.sample.basic import Draft
-from tasks.sample.domain import Column, Table
+from tasks.sample.domain import Column, Link, Table
 from tasks.sample.filters import NotHere, Scene, join_path
 from tasks.sample.phrase import Subject
 from tasks.sample.query import Query
@@ -31,7 +31,7 @@ def count_groups(scene: Scene) -> Draft:
     subject, each = mods_besides(scene, table, column, 0.3), per(scene, column)
     heads = [f"How many {subject.many} are there {each}?", f"Show each {column.noun} with its number of {subject.many}.",
              f"For each {column.noun}, how many {subject.many} are there?", f"Break down the number of {subject.many} by {column.noun}.",
-             f"Give me every {column.noun} and the number of {subject.many}."]  # fmt: skip
+             f"Tell me the number of {subject.many} {each}."]  # fmt: skip
     query = subject.query(column.ref, "COUNT(*)").but(group=column.ref)
     if scene.chance(0.3):
         heads = [f"List the {column.nouns} with their number of {subject.many}, most common first.",
@@ -46,9 +46,10 @@ def measure_groups(scene: Scene) -> Draft:
     way = scene.pick(["MAX", "MIN"] if number.year else ["AVG", "AVG", "MAX", "MIN", *(["SUM"] if number.sum else [])])
     word = {"AVG": "average", "SUM": "total", "MAX": number.ends[0], "MIN": number.ends[1]}[way]
     each, many, noun = per(scene, column), table.many, number.noun
-    heads = [f"What is the {word} {noun} of {many} {each}?", f"Show the {word} {noun} of {many} {each}.",
-             f"For each {column.noun}, what is the {word} {noun} of the {many}?",
-             f"List every {column.noun} with the {word} {noun} of its {many}."]  # fmt: skip
+    of = "for" if " of " in noun or " in " in noun else "of"
+    heads = [f"What is the {word} {noun} {of} {many} {each}?", f"Show the {word} {noun} {of} {many} {each}.",
+             f"For each {column.noun}, what is the {word} {noun} {of} the {many}?",
+             f"List every {column.noun} with the {word} {noun} {of} its {many}."]  # fmt: skip
     return Draft(scene.pick(heads), Subject(table).query(column.ref, f"{way}({number.ref})").but(group=column.ref))
 
 
@@ -107,14 +108,20 @@ def top_measure_group(scene: Scene) -> Draft:
     return Draft(scene.pick(heads), Subject(table).query(column.ref).but(group=column.ref, order=order, limit=1), decisive=1)
 
 
-def linked_query(scene: Scene, link, items: tuple[str, ...]) -> Query:
+def linked_query(scene: Scene, link: Link, items: tuple[str, ...]) -> Query:
     """Return a query over a link's source joined with its target, grouped by the source's row."""
     source = scene.domain.tables[link.source]
     group = source.key.ref if source.key and scene.chance(0.6) else source.label.ref
     return Query(link.source, items, join_path(link), style=scene.style(), group=group)
 
 
-def all_linked(scene: Scene, link) -> bool:
+def counted(scene: Scene, link: Link) -> str:
+    """Return what counts a link's target rows; through a third table the same row may come up twice."""
+    key = scene.domain.tables[link.target].key
+    return f"COUNT(DISTINCT {key.ref})" if len(link.path) > 1 and key else "COUNT(*)"
+
+
+def all_linked(scene: Scene, link: Link) -> bool:
     """Return whether every source row of a link has a target row."""
     table, column = link.path[0][0].split(".")
     other, other_column = link.path[0][1].split(".")
@@ -128,18 +135,16 @@ def count_linked(scene: Scene) -> Draft:
     said = scene.pick(link.each)
     heads = [f"{said}?", f"{said}? Show the {source.label.noun} and the number.",
              f"For each {source.one}, show the {source.label.noun} and the number of {target.many}."]  # fmt: skip
-    query = linked_query(scene, link, (source.label.ref, "COUNT(*)"))
+    query = linked_query(scene, link, (source.label.ref, counted(scene, link)))
     if not all_linked(scene, link):
-        counted = f"COUNT({{{link.path[-1][1]}}})"
         heads = [f"{said}? Include the ones with none.", f"{said}, counting those without any as zero?",
                  f"Show every {source.one} by {source.label.noun} with the number of {target.many}, zero included."]  # fmt: skip
-        query = query.but(items=(source.label.ref, counted), outer=True)
+        query = query.but(items=(source.label.ref, f"COUNT({{{link.path[-1][1]}}})"), outer=True)
     return Draft(scene.pick(heads), query)
 
 
 def top_linked(scene: Scene) -> Draft:
     """The source row with the most target rows."""
-    link = scene.link(single=False, labelled=True)
     link = scene.pick(l for l in scene.domain.links if not l.single and (l.say or l.top) and scene.domain.tables[l.source].label)
     source, target = scene.domain.tables[link.source], scene.domain.tables[link.target]
     phrase = scene.pick([*link.top * 2, *(fill(say, f"the most {target.many}") for say in link.say)])
@@ -148,7 +153,7 @@ def top_linked(scene: Scene) -> Draft:
         f"Can you tell me which {source.one} {singular(phrase)}?"]  # fmt: skip
     if source.who:
         heads += [f"Who {singular(phrase)}?"] * 2
-    query = linked_query(scene, link, (source.label.ref,)).but(order="COUNT(*) DESC", limit=1)
+    query = linked_query(scene, link, (source.label.ref,)).but(order=f"{counted(scene, link)} DESC", limit=1)
     return Draft(sentence(scene.pick(heads)), query, decisive=1)
 
 
@@ -157,7 +162,8 @@ def often_linked(scene: Scene) -> Draft:
     link = scene.pick(l for l in scene.domain.links if not l.single and (l.say or l.times) and scene.domain.tables[l.source].label)
     source, target = scene.domain.tables[link.source], scene.domain.tables[link.target]
     limit = scene.pick([1, 2, 2, 3, 3, 4])
-    said, having = scene.pick([(f"more than {limit}", f"COUNT(*) > {limit}"), (f"at least {limit + 1}", f"COUNT(*) >= {limit + 1}")])
+    rows = counted(scene, link)
+    said, having = scene.pick([(f"more than {limit}", f"{rows} > {limit}"), (f"at least {limit + 1}", f"{rows} >= {limit + 1}")])
     noun = target.one if said == "more than 1" else target.many
     said = said.replace("more than 1", "more than one")
     vp = scene.pick([*(fill(t, said) for t in link.times), *(fill(say, f"{said} {noun}") for say in link.say)])
@@ -170,7 +176,7 @@ def often_linked(scene: Scene) -> Draft:
 
 def measure_linked(scene: Scene) -> Draft:
     """Average or total of the target's number for each source row."""
-    link = scene.pick(l for l in scene.domain.links if not l.single and (l.say or l.each or l.none)
+    link = scene.pick(l for l in scene.domain.links if not l.single and len(l.path) == 1
                       and scene.domain.tables[l.source].label)  # fmt: skip
     source, target = scene.domain.tables[link.source], scene.domain.tables[link.target]
     number = scene.pick(c for c in target.of("measure") if not c.year and not c.gaps)
@@ -186,6 +192,6 @@ def measure_linked(scene: Scene) -> Draft:
     some = "" if all_linked(scene, link) else f" that has any {target.many}"
     some = some.replace("that", "who") if source.who else some
     heads = [f"For each {source.one}{some}, show the {source.label.noun} and the {word} {number.noun} of {its} {target.many}.",
-             f"What is the {word} {number.noun} of the {target.many} of each {source.one}{some}? Show the {source.label.noun} too.",
-             f"List every {source.one}{some} by {source.label.noun}, with the {word} {number.noun} of {its} {target.many}."]  # fmt: skip
+             f"For every {source.one}{some}, what is the {word} {number.noun} of {its} {target.many}?",
+             f"What is the {word} {number.noun} of the {target.many} of each {source.one}{some}? Show the {source.label.noun} too."]  # fmt: skip
     return Draft(scene.pick(heads), linked_query(scene, link, (source.label.ref, f"{way}({number.ref})")))

@@ -115,10 +115,12 @@ def groups_joined(scene: Scene) -> Draft:
         raise NotHere
     query = Query(link.source, (column.ref, "COUNT(*)"), join_path(link), style=scene.style(), group=column.ref)
     of = f"{target.one} {column.noun}"
-    heads = [f"How many {table.many} are there for each {of}?", f"Count the {table.many} by {of}.",
-             f"Show the number of {table.many} per {of}."]  # fmt: skip
+    its = f"the {column.noun} of the {target.one}"
+    heads = [f"Count the {table.many} by {its}.", f"Break the {table.many} down by {its}: how many are there for each {column.noun}?"]
+    heads += [] if target.who or " " in column.noun else [f"How many {table.many} are there for each {of}?", f"Show the number of {table.many} per {of}."]
     if scene.chance(0.4):
-        heads = [f"Which {of} has the most {table.many}?", f"Looking at the {table.many}, which {of} comes up most often?"]
+        heads = [f"Group the {table.many} by {its}. Which {column.noun} has the most?"]
+        heads += [] if target.who or " " in column.noun else [f"Which {of} has the most {table.many}?", f"Which {of} comes up most often among the {table.many}?"]
         return Draft(scene.pick(heads), query.but(items=(column.ref,), order="COUNT(*) DESC", limit=1), decisive=1)
     return Draft(scene.pick(heads), query)
 
@@ -156,13 +158,27 @@ def both_linked(scene: Scene) -> Draft:
     link = scene.link(single=False, labelled=True)
     source = scene.domain.tables[link.source]
     one, other = two_values(scene, scene.domain.tables[link.target])
-    word, said = scene.pick([("INTERSECT", f"both {one.many} and {other.many}"), ("EXCEPT", f"{one.many} but no {other.many}")])
-    style = scene.style()
+    phrase, style = scene.pick(link.say), scene.style()
+    phrase, said_one, said_other, no = parallel(phrase, one.many, other.many)
+    word, said = scene.pick([("INTERSECT", f"both {said_one} and {said_other}"), ("EXCEPT", f"{said_one} but {no} {said_other}")])
     sql = f" {word} ".join(
         Subject(source, (scene.linked(link, part),)).query(source.label.ref, style=style).sql() for part in (one, other)
     )
-    clause = finite(fill(scene.pick(link.say), said))
-    return Draft(ask_clause(scene, source, clause), sql, join_notes(one, other))
+    return Draft(ask_clause(scene, source, finite(fill(phrase, said))), sql, join_notes(one, other))
+
+
+def parallel(phrase: str, one: str, other: str) -> tuple[str, str, str, str]:
+    """Return the phrase, its two complements, and the word that denies the second.
+
+    >>> parallel("were treated by _", "surgeons", "dentists")
+    ('were treated _', 'by surgeons', 'by dentists', 'not')
+    >>> parallel("make _", "red wines", "white wines")
+    ('make _', 'red wines', 'white wines', 'no')
+    """
+    word = phrase.removesuffix(" _").rpartition(" ")[2]
+    if not phrase.endswith(" _") or word not in {"by", "at", "in", "with", "for", "from", "on", "to", "of"}:
+        return phrase, one, other, "no"
+    return phrase.removesuffix(f"{word} _") + "_", f"{word} {one}", f"{word} {other}", "not"
 
 
 def ask_clause(scene: Scene, table: Table, clause: str) -> str:
@@ -181,13 +197,19 @@ def both_groups(scene: Scene) -> Draft:
     """Values that are found among both kinds of rows, or among one kind only."""
     table, column = grouping(scene)
     one, other = (Subject(table, (scene.filter(table, besides=(column.name,), short=True),)) for _ in range(2))
-    if one.mods[0].columns != other.mods[0].columns or one.mods == other.mods:
+    if one.mods[0].columns != other.mods[0].columns or one.mods == other.mods or not opposite(one, other):
         raise NotHere
     word, said = scene.pick([("INTERSECT", f"both {one.many} and {other.many}"), ("EXCEPT", f"{one.many} but no {other.many}")])
     heads = [f"Which {column.nouns} have {said}?", f"List the {column.nouns} that have {said}.",
              f"Are there {column.nouns} with {said}? Which ones?"]  # fmt: skip
     sql = f" {word} ".join(part.query(column.ref).sql() for part in (one, other))
     return Draft(scene.pick(heads), sql, join_notes(one, other))
+
+
+def opposite(one: Subject, other: Subject) -> bool:
+    """Return whether two conditions on a column name two values, or a lower and a higher part."""
+    signs = {subject.mods[0].where[0].partition("} ")[2].split(" ")[0] for subject in (one, other)}
+    return signs == {"="} or signs == {"<", ">"}
 
 
 def either_linked(scene: Scene) -> Draft:

@@ -125,9 +125,10 @@ def best_of_each(scene: Scene) -> Draft:
     inner = f"SELECT {function}({column.name}) FROM {table} WHERE {name} = {{{left}}}"
     query = Query(source.name, (source.label.ref, target.label.ref), join_path(link), (f"{column.ref} = ({inner})",),
                   style=scene.style())  # fmt: skip
-    heads = [f"What is the {phrase} {target.one} of each {source.one}? Show both {source.label.noun} and {target.label.noun}.",
-             f"For each {source.one}, show the {source.label.noun} and the {target.label.noun} of the {phrase} {target.one}.",
-             f"Pair every {source.one} with {'their' if source.who else 'its'} {phrase} {target.one}, by {source.label.noun} and {target.label.noun}."]  # fmt: skip
+    its = "their" if source.who else "its"
+    heads = [f"What is the {phrase} {target.one} of each {source.one}? Show both the {source.one} and the {target.one}.",
+             f"For each {source.one}, show {its} {source.label.noun} and {its} {phrase} {target.one}.",
+             f"Pair every {source.one} with {its} {phrase} {target.one}."]  # fmt: skip
     return Draft(scene.pick(heads), query)
 
 

@@ -13,12 +13,14 @@ class Mod:
 
     vp: plural verb phrase, as domain files write it; "" where `pre` stands before the noun instead.
     repeats: its join may show a row of the table more than once.
+    vp_one: the phrase after a singular noun where it is not the same ("books by authors", "a book by an author").
     whole: the phrase cannot be shortened ("that are red or cost 5 euros").
     """
 
     vp: str = ""
     where: tuple[str, ...] = ()
     pre: str = ""
+    vp_one: str = ""
     joins: tuple[Join, ...] = ()
     evidence: tuple[str, ...] = ()
     repeats: bool = False
@@ -28,7 +30,7 @@ class Mod:
     def after_noun(self, who: bool, one: bool) -> str:
         if self.whole:
             return f"{'who' if who else 'that'} {finite(self.vp)}"
-        return relative(self.vp, who, one)
+        return relative(self.vp_one or self.vp if one else self.vp, who, one)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class Subject:
         return self.many if self.mods else f"all {self.many}"
 
     @property
+    def deep(self) -> bool:
+        """Whether a restriction follows a nested one, so that only a full clause keeps them apart."""
+        return any(mod.joins for mod in self.said_after[:-1])
+
+    @property
     def clause(self) -> str:
         """The subject and its last restriction as a predicate: "crime books have more than 300 pages"."""
         *others, last = self.said_after
@@ -70,14 +77,14 @@ class Subject:
     @property
     def clause_one(self) -> str:
         *others, last = self.said_after
-        return f"{self.pre}{self.table.one}{self.tail(others, one=True)} {singular(last.vp)}"
+        return f"{self.pre}{self.table.one}{self.tail(others, one=True)} {singular(last.vp_one or last.vp)}"
 
     def tail(self, mods: list[Mod], one: bool = False) -> str:
         """Return the restrictions that follow the noun; after a relative clause the others join it with "and"."""
         words, within = "", ""
         for mod in mods:
             if within == "clause":
-                words += " and " + (singular(mod.vp) if one else finite(mod.vp))
+                words += " and " + (singular(mod.vp_one or mod.vp) if one else finite(mod.vp))
                 continue
             phrase = mod.after_noun(self.table.who, one)
             kind = "with" if phrase.startswith("with ") else "short"

