@@ -12,9 +12,9 @@ _LONG = {
     "emp": "employee", "fname": "first name", "lname": "last name", "dob": "birth", "yr": "year", "max": "maximum",
     "min": "minimum", "temp": "temperature", "pop": "population", "lat": "latitude", "long": "longitude",
     "prof": "professor", "fac": "faculty", "gender": "sex", "mgr": "manager", "univ": "university", "acc": "account",
-    "cust": "customer", "crs": "course", "org": "organization",
+    "cust": "customer", "apt": "apartment", "crs": "course", "org": "organization",
 }  # fmt: skip
-_EMPTY = {"of", "the", "a", "an", "in", "to", "and", "or", "is", "by", "at", "on", "for"}
+_EMPTY = {"of", "the", "a", "an", "in", "to", "and", "or", "is", "by", "at", "on", "for", "with", "from", "has", "have"}
 _ENDINGS = ("ements", "ement", "ments", "ment", "ings", "ing", "ers", "er", "ors", "or", "ions", "ion", "ed", "e", "y")
 _NUMBERS = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
@@ -88,7 +88,8 @@ def name_spans(question: Question, name: str, others: int = 1) -> list[Span]:
         inside = [place for place in hits if start <= place < start + len(wanted) + others]
         for end in inside:
             said = {question.stems[place] for place in inside if place <= end}
-            if 2 * len(said) >= len(wanted) and ("id" in said or "id" not in wanted):
+            enough = 2 * len(said) >= len(wanted) and ("id" in said or "id" not in wanted)
+            if enough and not crosses(question, (start, end)):
                 spans.append((-len(said), end - start, start, end))
     return [(start, end) for *_, start, end in sorted(spans)]
 
@@ -110,7 +111,19 @@ def column_span(question: Question, table: str, column: str) -> Span | None:
         for span in spans
         if _said(question, span, column) == best and span[1] - span[0] <= spans[0][1] - spans[0][0]
     ]
-    return min(rivals, key=lambda span: min((_distance(span[1], place) for place in tables), default=0))
+    return min(
+        rivals,
+        key=lambda span: (
+            not _spelled(question, span, column),
+            min((_distance(span[1], place) for place in tables), default=0),
+        ),
+    )
+
+
+def _spelled(question: Question, span: Span, name: str) -> bool:
+    """Return whether a word stands as in the name, plural or not: "directors" over "directed" for director."""
+    words = {part.lower().rstrip("s") for part in _PARTS.findall(name)}
+    return any(question.lower[place].rstrip("s") in words for place in range(span[0], span[1] + 1))
 
 
 def _said(question: Question, span: Span, name: str) -> int:
@@ -183,6 +196,12 @@ def joined(question: Question, one: Span, other: Span, gap: int) -> Span | None:
     return first[0], max(first[1], second[1])
 
 
+def crosses(question: Question, span: Span) -> bool:
+    """Return whether a stretch runs over an "and", an "or" or a comma: then it names more than one thing."""
+    text = question.text[question.places[span[0]][0] : question.places[span[1]][1]]
+    return re.search(r"[,;.?!]\s|\b(and|or)\b", text, re.IGNORECASE) is not None
+
+
 def near(one: Span | None, other: Span | None) -> int:
     """Return how many words lie between two stretches; 0 where either is unknown."""
     if one is None or other is None:
@@ -197,6 +216,11 @@ def quote_of(question: Question, span: Span | None) -> str:
         return ""
     start, end = question.places[span[0]][0], question.places[span[1]][1]
     if question.text[start:end].count("'") % 2 and question.text[end : end + 1] == "'":
+        end += 1
+    if (
+        question.text[start:end].count("(") > question.text[start:end].count(")")
+        and question.text[end : end + 1] == ")"
+    ):
         end += 1
     pieces = re.split(r'["\n]', question.text[start:end])  # a quote inside a quote would not read as one
     return max(pieces, key=len).strip()

@@ -1,5 +1,6 @@
 """A plan in sentences that a person accepts as an explanation; the wording varies, the steps do not."""
 
+from dataclasses import dataclass
 from random import Random
 
 from sqlglot import exp
@@ -14,6 +15,19 @@ _SETS = {
     "union": "the rows of {} and of {}, each different row once",
     "union all": "all rows of {} and then all rows of {}",
 }
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a step is worded: the kinds of step in its block, and whether the block is a subquery."""
+
+    rng: Random
+    kinds: frozenset[str]
+    inner: bool
+
+    @property
+    def grouped(self) -> bool:
+        return "group" in self.kinds
 
 
 def full_plan(blocks: list[Block], rng: Random) -> str:
@@ -35,42 +49,42 @@ def _heading(block: Block, rng: Random) -> str:
 
 
 def _sentences(block: Block, rng: Random) -> list[str]:
-    kinds = {step.kind for step in block.steps}
-    return [sentence for step in in_order(block.steps) for sentence in _step(step, kinds, rng)]
+    place = _Place(rng, frozenset(step.kind for step in block.steps), inner=bool(block.name))
+    return [sentence for step in in_order(block.steps) for sentence in _step(step, place)]
 
 
-def _step(step: Step, kinds: set[str], rng: Random) -> list[str]:
+def _step(step: Step, place: _Place) -> list[str]:
     match step.kind:
         case "open":
-            return [_open(step.opened, rng)]
+            return [_open(step.opened, place)]
         case "filter" | "having":
-            return [_keep(part, "rows" if step.kind == "filter" else "groups", rng) for part in step.parts]
+            return [_keep(part, "rows" if step.kind == "filter" else "groups", place.rng) for part in step.parts]
         case "group":
-            return [_group(step, rng)]
+            return [_group(step, place.rng)]
         case "sort":
-            return [_sort(step, "group" in kinds, rng)]
+            return [_sort(step, place)]
         case "limit":
             return [_limit(step)]
         case "deliver":
-            return [_deliver(step, kinds, rng)]
+            return [_deliver(step, place)]
         case "combine":
             return [_combine(step)]
         case _:
-            return [_join(step, rng)]
+            return [_join(step, place.rng)]
 
 
-def _open(opened: tuple[Opened, ...], rng: Random) -> str:
+def _open(opened: tuple[Opened, ...], place: _Place) -> str:
     if len(opened) > 1:
         return "open " + ", then ".join(entry.text + _beside(entry.quote) for entry in opened)
     text, quote = opened[0].text, opened[0].quote
-    if not quote:
-        return f"open {text}"
+    if not quote or place.inner:
+        return f"open {text}" + _beside(quote)
     ways = (
         'open {t}: "{q}" is what the question is about',
         'open {t}, since the question speaks of "{q}"',
         'open {t} for "{q}"',
     )
-    return rng.choice(ways).format(t=text, q=quote)
+    return place.rng.choice(ways).format(t=text, q=quote)
 
 
 def _keep(part: Part, what: str, rng: Random) -> str:
@@ -90,8 +104,8 @@ def _join(step: Step, rng: Random) -> str:
     if step.kind == "cross":
         return f"pair every row with every row of {opened.label}"
     if step.kind != "join":
-        kept = {"left join": "the rows without a match", "right join": f"the rows of {opened.label} without a match"}
-        return f"{step.kind} {opened.label} on {conditions}, keeping also {kept.get(step.kind, 'both sides without a match')}"
+        kept = {"left join": "", "right join": f" of {opened.label}", "full join": " of both sides"}[step.kind]
+        return f"{step.kind} {opened.label} on {conditions}, keeping also the rows{kept} without a match"
     if opened.how == "search":
         return rng.choice(("for each row, look up {t} where {c}", "look up the rows of {t} where {c}")).format(
             t=opened.label, c=conditions
@@ -107,10 +121,10 @@ def _group(step: Step, rng: Random) -> str:
     return rng.choice(ways).format(c=columns, q=step.quote)
 
 
-def _sort(step: Step, grouped: bool, rng: Random) -> str:
+def _sort(step: Step, place: _Place) -> str:
     first = {"desc": ("highest first", "from high to low"), "asc": ("lowest first", "from low to high")}
-    way = rng.randrange(2)
-    keys = ", then by ".join(f"{_means(part, grouped)}, {first[part.note][way]}" for part in step.parts)
+    way = place.rng.randrange(2)
+    keys = ", then by ".join(f"{_means(part, place.grouped)}, {first[part.note][way]}" for part in step.parts)
     return f"sort by {keys}" + (f', for "{step.quote}"' if step.quote else "")
 
 
@@ -131,19 +145,20 @@ def _combine(step: Step) -> str:
     return f"deliver {text}" + (f', for "{step.quote}"' if step.quote else "")
 
 
-def _deliver(step: Step, kinds: set[str], rng: Random) -> str:
-    only, grouped = step.parts[0], "group" in kinds
-    if len(step.parts) == 1 and not grouped and not only.note and _is_count(only):
+def _deliver(step: Step, place: _Place) -> str:
+    only = step.parts[0]
+    if len(step.parts) == 1 and not place.grouped and not only.note and _is_count(only):
         what = (
             "the different values of " + only.text[len("count(DISTINCT ") : -1] if _of_different(only) else "the rows"
         )
-        left = " that are left" if kinds - {"open", "deliver"} else ""
+        left = " that are left" if place.kinds - {"open", "deliver"} else ""
         return f"count {what}{left} and deliver that number" + _beside(only.quote)
     named = [
-        _means(part, grouped) + (f" as {part.note}" if part.note else "") + _beside(part.quote) for part in step.parts
+        _means(part, place.grouped) + (f" as {part.note}" if part.note else "") + _beside(part.quote)
+        for part in step.parts
     ]
-    text = rng.choice(("deliver ", "the answer is ")) + _listed(named)
-    return text + (", each different row once" + _beside(step.quote) if step.distinct else "")
+    verb = "deliver " if place.inner else place.rng.choice(("deliver ", "the answer is "))
+    return verb + _listed(named) + (", each different row once" + _beside(step.quote) if step.distinct else "")
 
 
 def _is_count(part: Part) -> bool:

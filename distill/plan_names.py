@@ -100,11 +100,11 @@ def _opened(text: str, known: dict[str, str], blocks: set[str]) -> tuple[set[str
     """
     tables: set[str] = set()
     unknown: set[str] = set()
-    for listed, stop in _OPEN.findall(text):
-        for item in _BETWEEN_ITEMS.split(listed):
+    for found in _OPEN.finditer(text):
+        for item in _BETWEEN_ITEMS.split(found[1]):
             name = re.split(r" \(?as ", item, flags=re.IGNORECASE)[0]
             if _plain(name) in known:
                 tables.add(known[_plain(name)])
-            elif stop and _plain(name) not in blocks:
+            elif found[2] is not None and _plain(name) not in blocks:
                 unknown.add(name)
     return tables, unknown

@@ -9,6 +9,7 @@ from distill.phrases import (
     Question,
     Span,
     column_span,
+    crosses,
     cue_spans,
     joined,
     name_spans,
@@ -22,10 +23,10 @@ from distill.plan_scope import Source
 
 _COMPARED = (
     r"(no |not )?(\w+er|more|less|fewer|greater) (\w+ )?than( or equal to)?|above|below|over|under|after|before|older"
-    r"|younger|since|at least|at most|exceed(s|ing|ed)?|between|from|prior to|up to|until|within|exactly"
+    r"|younger|since|at least|at most|exceed(s|ing|ed)?|between|(?<!apart )from|prior to|up to|until|within|exactly"
     r"|contain(s|ing)?|includ(es|ing|e)|(start|begin|end)(s|ning|ing)? with|named|called|titled"
 )
-_UNLIKE = r"not|outside|other than|except( for)?|excluding|\w+n't( \w+)?"
+_UNLIKE = r"not|outside|other than|apart from|except( for)?|excluding|\w+n't( \w+)?"
 _AFTER = (
     r"(or|and) (more|less|fewer|above|below|older|younger|higher|lower|later|earlier|after|before|greater|larger)|times"
 )
@@ -39,13 +40,13 @@ _LEAST = (
 )
 _OTHER_MOST = r"(?!inter|for|te|re|gu|fo|ha|man|har|con|we)\w{3,}est"
 _ORDER = (
-    r"(in )?(an |the )?(alphabetic(al)?|ascending|descending|decreasing|increasing|lexicographic\w*|chronological"
+    r"((sorted|sort|ordered|ranked|listed) )?(in )?(an |the )?(alphabetic(al)?|ascending|descending|decreasing|increasing|lexicographic\w*|chronological"
     r"|reverse\w*) (\w+ )?order( of| by)?|alphabetically|order by|in( the)? order of|from (the )?\w+ to (the )?\w+"
-    r"|(sort(ed|ing)?|order(ed|ing)?|rank(ed|ing)?|arranged?|list(ed)?)( \w+){0,3}? (by|in|from|according to|based on)"
+    r"|(sort(ed|ing)?|order(ed|ing)?|rank(ed|ing)?|arranged?|list(ed)?)( \w+){0,3}? (by|from|according to|based on)"
     r"|sorted"
 )
 _CUES = {
-    exp.Count: r"how many|(the )?(total )?numbers?( of)?|count(?! of)|amount of",
+    exp.Count: r"how many( \w+)?|(the )?(total )?numbers?( of( \w+)?)?|count(?! of)|amount of",
     exp.Avg: r"average|mean|avg",
     exp.Sum: r"total|sum|how many|how much|combined|overall|number of",
     exp.Max: _MOST,
@@ -79,11 +80,17 @@ class _Link:
 
     def block(self, block: Block) -> Block:
         limited = any(step.kind == "limit" for step in block.steps)
+        self.answers[block.name] = self._answer(block, limited)
+        return replace(block, steps=tuple(self.step(step, limited) for step in block.steps))
+
+    def _answer(self, block: Block, limited: bool) -> Span | None:
+        """Return the words that ask for a block's one value: its superlative, or its aggregate."""
+        sort = next((step for step in block.steps if step.kind == "sort"), None)
+        if sort and limited:
+            return self.superlative(sort.parts[0])
         last = block.steps[-1]
-        steps = tuple(self.step(step, limited) for step in block.steps)
-        if last.kind == "deliver" and isinstance(last.parts[0].tree, exp.AggFunc):
-            self.answers[block.name] = self.output(last.parts[0].tree)
-        return replace(block, steps=steps)
+        aggregate = last.kind == "deliver" and isinstance(last.parts[0].tree, exp.AggFunc)
+        return self.output(last.parts[0].tree) if aggregate else None
 
     def step(self, step: Step, limited: bool) -> Step:
         if step.kind in ("filter", "having"):
@@ -149,13 +156,16 @@ class _Link:
         span = found[0]
         for other in found[1:]:
             span = joined(self.question, span, other, gap=4) or span
-        cues = cue_spans(self.question, _UNLIKE if isinstance(tree, exp.NEQ | exp.Not) else _COMPARED)
+        negated = isinstance(tree, exp.NEQ | exp.Not)
+        cues = cue_spans(self.question, _UNLIKE if negated else _COMPARED)
         before = [cue for cue in cues if cue[0] < span[0] and cue[1] <= span[0] and span[0] - cue[1] <= 3]
         after = [cue for cue in cue_spans(self.question, _AFTER) if 0 < cue[0] - span[1] <= 1]
         for cue in before[-1:] + after[:1]:
             span = joined(self.question, span, cue, gap=3) or span
         if column and (column[0] > span[1] or not (before or after)):
-            span = joined(self.question, column, span, gap=1 if column[0] > span[1] else 4) or span
+            wider = joined(self.question, column, span, gap=1 if column[0] > span[1] else 4)
+            if wider and (negated or not re.search(rf"\b({_UNLIKE})\b", quote_of(self.question, wider))):
+                return wider
         return span
 
     def _sex(self, tree: exp.Expr, literal: exp.Literal) -> list[Span]:
@@ -192,7 +202,8 @@ class _Link:
         if not cues:
             return None
         cue = min(cues, key=lambda cue: near(cue, column))
-        return (column and column[0] > cue[0] and joined(self.question, cue, column, gap=3)) or cue
+        wider = joined(self.question, cue, column, gap=3) if column and column[0] > cue[0] else None
+        return cue if wider is None or crosses(self.question, wider) else wider
 
     def group(self, parts: tuple[Part, ...]) -> Span | None:
         """Return "each" or its like, with the words of what is grouped by."""

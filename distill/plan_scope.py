@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 from sqlglot.errors import ParseError
 
+from distill.plan_text import sql_text
 from tasks.level import read_query
 from tasks.schema import Schema
 
@@ -36,7 +37,7 @@ class Source:
 
 @dataclass(eq=False)
 class Scope:
-    """One SELECT with what it opens; `outer` are the sources of enclosing queries that it reads."""
+    """One SELECT as text and tree, with what it opens; `outer` are the sources of enclosing queries that it reads."""
 
     select: exp.Select
     sql: str
@@ -69,6 +70,8 @@ def resolve(sql: str, schema: Schema) -> Resolved:
         raise CannotPlan(f"not one readable SELECT: {str(error).splitlines()[0]}") from error
     found = Resolved(query, schema)
     _resolve_query(found, query, None, {})
+    if top := found.scopes.get(id(unwrap(query))):
+        top.sql = sql
     _label(found)
     return found
 
@@ -118,7 +121,7 @@ def _resolve_query(found: Resolved, query: exp.Expr, parent: Scope | None, table
 
 
 def _resolve_select(found: Resolved, select: exp.Select, parent: Scope | None, tables: Withs) -> tuple[str, ...]:
-    scope = Scope(select, select.sql("sqlite"), [], parent)
+    scope = Scope(select, sql_text(select), [], parent)
     found.scopes[id(select)] = scope
     from_ = select.args.get("from_")
     opened = [from_.this] if from_ else []

@@ -17,11 +17,16 @@ def name_text(name: str) -> str:
 
 def expression_text(tree: exp.Expr, labels: dict[str, str]) -> str:
     """Return an expression in SQL, with the tables of its columns called as `labels` says."""
-    return _Writer(labels).generate(tree, copy=True)
+    return _PlanWriter(labels).generate(tree, copy=True)
+
+
+def sql_text(tree: exp.Expr) -> str:
+    """Return a query as SQL in the spelling that plans use."""
+    return _Writer(dialect="sqlite", normalize_functions="lower", comments=False).generate(tree, copy=True)
 
 
 class _Writer(SQLite.Generator):
-    """SQLite as people write it: !=, IS NOT NULL, lower-case functions; subqueries by their block's name."""
+    """SQLite as people write it: !=, IS NOT NULL, lower-case functions."""
 
     TRANSFORMS = {  # noqa: RUF012 - sqlglot's own form
         **SQLite.Generator.TRANSFORMS,
@@ -31,13 +36,11 @@ class _Writer(SQLite.Generator):
         ),
     }
 
-    def __init__(self, labels: dict[str, str]) -> None:
-        super().__init__(dialect="sqlite", normalize_functions="lower", comments=False)
-        self.labels = labels
-
-    def column_sql(self, node: exp.Column) -> str:
-        name = "*" if isinstance(node.this, exp.Star) else name_text(node.name)
-        return f"{name_text(self.labels[node.table])}.{name}" if node.table in self.labels else name
+    def join_sql(self, node: exp.Join) -> str:
+        """A comma stays a comma: CROSS JOIN would keep SQLite from choosing the order."""
+        if node.args.get("kind") == "CROSS" and not node.args.get("on"):
+            return f", {self.sql(node, 'this')}"
+        return super().join_sql(node)
 
     def not_sql(self, node: exp.Not) -> str:
         inner = node.this
@@ -47,6 +50,18 @@ class _Writer(SQLite.Generator):
             subject = self.sql(inner, "this")
             return f"{subject} NOT{self.sql(inner).removeprefix(subject)}"
         return super().not_sql(node)
+
+
+class _PlanWriter(_Writer):
+    """The same, with columns as table.column and subqueries by their block's name."""
+
+    def __init__(self, labels: dict[str, str]) -> None:
+        super().__init__(dialect="sqlite", normalize_functions="lower", comments=False)
+        self.labels = labels
+
+    def column_sql(self, node: exp.Column) -> str:
+        name = "*" if isinstance(node.this, exp.Star) else name_text(node.name)
+        return f"{name_text(self.labels[node.table])}.{name}" if node.table in self.labels else name
 
     def exists_sql(self, node: exp.Exists) -> str:
         return f"EXISTS {self.sql(node, 'this')}"

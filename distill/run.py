@@ -6,6 +6,7 @@ verdicts alone, not on how often the run was stopped.
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -13,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from threading import Event, Thread
 
+from configs.errors import ConfigError
 from configs.files import fingerprint, write_json, write_jsonl
 from configs.schema import Config
 from configs.screen import progress, say
@@ -28,6 +30,7 @@ from tasks.task import Task
 from tasks.trace import parse, render
 
 SPARE = 0.05  # asked more of a free teacher, as a round takes seconds to start
+TRIAL = 50  # questions that a teacher who costs something is asked first; if it fails them all, that's it
 LOOK_EVERY_S = 0.5
 
 
@@ -44,6 +47,7 @@ def distill(cfg: Config, fresh: bool) -> Path:
     had = work.verified()
     with _shown_progress(work):
         _fill(work)
+    _refuse_failure(work)
     now = {"seconds": time.monotonic() - start, "kept": work.verified() - had}
     facts = _deliver(work, splits.dropped, now)
     finish(begun, **facts)
@@ -107,10 +111,25 @@ def _fill(work: Work) -> None:
     spare = SPARE if work.teacher.free else 0.0
     while gaps := [now for now in work.standings() if now.missing]:
         before = work.entries()
+        if len(before) >= TRIAL:
+            _refuse_failure(work)
         rate = success_rate(before.values())
         rows = [_row(work, now, task) for now in gaps for task in next_questions(now, rate, spare)]
+        if not before and not work.teacher.free:
+            rows = rows[:TRIAL]
         log = ask(work.cfg, work.teacher, rows, work.folder)
         raise_faults(work.teacher, log, barren=len(work.entries()) == len(before))
+
+
+def _refuse_failure(work: Work) -> None:
+    """Raise ConfigError where no answer passed: more of them would cost and not help."""
+    rejected = Counter(entry.verdict for entry in work.entries().values())
+    if KEPT not in rejected:
+        reasons = ", ".join(f"{count} × {reason}" for reason, count in rejected.most_common())
+        raise ConfigError(
+            f"distill: none of {rejected.total()} answers of {work.teacher.name} passed ({reasons}); "
+            f"the answers are in {work.folder / NAME}. Choose another teacher, and start again with --fresh"
+        )
 
 
 def _row(work: Work, now: Standing, task: Task) -> dict:

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 
 _TAGS = ("<think>", "</think>", "<sql>", "</sql>")
 _FORM = re.compile(r"\s*<think>(.*)</think>\s*<sql>(.*)</sql>\s*", re.DOTALL)
-_FENCE = re.compile(r"```(?:sqlite|sql)?\s*\n?(.*?)```", re.DOTALL | re.IGNORECASE)
-_STATEMENT = re.compile(r"\b(?:SELECT|WITH)\b.*", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(r"```(?:sqlite3?|sql)?[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
+_STATEMENT = re.compile(
+    r"""\bSELECT\b.*|\bWITH\s+(?:RECURSIVE\s+)?(?:\w+|"[^"]+")\s*(?:\([^()]*\)\s*)?AS\s*(?:(?:NOT\s+)?MATERIALIZED\s*)?\(.*""",
+    re.DOTALL | re.IGNORECASE,
+)
+"""A query in prose: SELECT, or WITH as SQL has it, since "with" alone is a common word."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +51,22 @@ def parse(text: str) -> Trace | None:
 def extract_sql(text: str) -> str | None:
     """Return the query in an answer of any form, None where there is none.
 
-    Looked for after </think>, in this order: the last <sql> block (its end may be missing), the
-    last fenced block, the first SELECT or WITH up to the end.
+    Looked for after </think>, in this order: the last <sql> block (its end may be missing), the last fenced
+    block, the first SELECT or WITH up to the end.  A plan that never ends holds no answer.
 
     >>> extract_sql("The answer is: ```sql\\nSELECT 1\\n```")
     'SELECT 1'
     >>> extract_sql("<think>SELECT 2</think> I don't know.") is None
     True
     """
-    answer = text.rpartition("</think>")[2]
-    if "<sql>" in answer:
-        sql = answer.rpartition("<sql>")[2].partition("</sql>")[0]
-    elif fenced := _FENCE.findall(answer):
-        sql = fenced[-1]
-    else:
+    _, closed, answer = text.rpartition("</think>")
+    if not closed and "<think>" in text:
+        return None
+    marked = "<sql>" in answer
+    answer = answer.rpartition("<sql>")[2].partition("</sql>")[0]
+    if fenced := _FENCE.findall(answer):
+        marked, answer = True, fenced[-1]
+    if not marked:
         found = _STATEMENT.search(answer)
-        sql = found.group() if found else ""
-    return sql.strip() or None
+        answer = found.group() if found else ""
+    return answer.strip() or None

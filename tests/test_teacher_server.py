@@ -19,6 +19,7 @@ import pytest
 from configs.errors import ConfigError
 from configs.files import write_jsonl
 from configs.schema import Config, Distill
+from tasks.task import Task
 from tasks.trace import render
 
 ROOT = Path(__file__).parents[1]
@@ -153,30 +154,40 @@ def files_with(text: str, folder: Path) -> list[Path]:
 
 
 @pytest.mark.slow
-def test_killed_run_goes_on_without_asking_anything_twice(tmp_path):
+def test_stopped_and_killed_run_goes_on_without_asking_anything_twice(tmp_path):
     with serving(lambda number: (200, right(number), "stop"), delay_s=0.3) as (url, asked):
         config = write_run(tmp_path, url, questions=40, traces=24)
         ledger = tmp_path / "runs" / "asked" / "distill" / "ledger.jsonl"
         stage = start_stage(config)
-        wait_until(lambda: ledger.exists() and ledger.read_bytes().count(b"\n") >= 6)
+        wait_until(lambda: ledger.exists() and ledger.read_bytes().count(b"\n") >= 2)
+        stage.send_signal(signal.SIGINT)
+        _, said = stage.communicate(timeout=60)
+        assert stage.returncode == 130
+        assert "stopped; the same command goes on" in said
+
+        stage = start_stage(config)
+        wait_until(lambda: ledger.read_bytes().count(b"\n") >= 12)
         assert files_with(KEY, tmp_path / "runs") == []
         stage.send_signal(signal.SIGKILL)
         stage.communicate()
         wait_until(lambda: not processes_with(str(config)))  # distilabel's workers must not go on asking
-        first = [row["task_id"] for row in rows_of(ledger) if row]
-        asked_before = list(asked)
+        judged = [number_of(row) for row in rows_of(ledger)]
+        asked_before = len(asked)
         stage = start_stage(config)
         _, said = stage.communicate(timeout=120)
     assert stage.returncode == 0, said
     assert "going on" in said
-    verdicts = [row["task_id"] for row in rows_of(ledger)]
-    assert verdicts[: len(first)] == first
-    assert len(verdicts) == len(set(verdicts)) == len(rows_of(ledger.with_name("traces.jsonl"))) == 24
-    again = Counter(asked) - Counter(set(asked))
-    assert max(Counter(asked).values()) <= 2
-    assert sum(again.values()) <= 8  # at most the batch that was being answered, and the one being verified
-    assert len(asked_before) - len(first) >= sum(again.values())
+    every = [number_of(row) for row in rows_of(ledger)]
+    assert every[: len(judged)] == judged
+    assert sorted(every[len(judged) :]) == sorted(asked[asked_before:])  # what stood in the ledger is not asked again
+    assert len(every) == len(set(every)) == len(rows_of(ledger.with_name("traces.jsonl"))) == 24
+    assert asked_before - len(judged) <= 16  # each stop loses the batch being answered, perhaps one being verified
     assert not (ledger.parent / ".distilabel").exists()
+
+
+def number_of(row: dict) -> int:
+    """The number of the question that a line of the ledger answers."""
+    return int(re.search(r"> (\d+)", row["answer"]).group(1))
 
 
 def wait_until(reached, seconds: float = 60) -> None:
@@ -240,3 +251,40 @@ def test_address_that_cannot_work_is_told(url, said):
     chosen = Distill(teacher="openai", model="small", base_url=url, api_key_env="NO_SUCH_KEY")
     with pytest.raises(ConfigError, match=re.escape(said)):
         teacher_for(Config(name="x", distill=chosen)).check()
+
+
+@pytest.mark.slow
+def test_teacher_that_never_succeeds_is_dropped_after_a_trial(tmp_path):
+    with serving(lambda number: (200, "I don't know.", "stop")) as (url, asked):
+        config = write_run(tmp_path, url, questions=70, traces=70, batch_size=25)
+        stage = start_stage(config)
+        _, said = stage.communicate(timeout=120)
+    assert stage.returncode == 2, said
+    assert len(asked) == 50
+    assert "none of 50 answers of small passed (50 × form)" in said.splitlines()[-1]
+
+
+def test_bug_in_a_step_is_not_taken_for_a_silent_server():
+    from distill.pipeline import raise_faults
+    from distill.teachers import teacher_for
+
+    teacher = teacher_for(Config(name="x"))
+    raise_faults(teacher, "WARNING  no answer: 429", barren=False)
+    with pytest.raises(ConfigError, match="no answer from plan: 429; what it answered before is kept"):
+        raise_faults(teacher, "WARNING  no answer: 500\nWARNING  no answer: 429", barren=True)
+    with pytest.raises(RuntimeError, match="KeyError"):
+        raise_faults(teacher, "Traceback (most recent call last):\nKeyError: 'x'", barren=False)
+
+
+def test_plan_teacher_says_what_it_cannot_plan(monkeypatch):
+    from distill import teachers
+    from distill.plan import CannotPlan
+
+    def refuse(*_) -> str:
+        raise CannotPlan("a VALUES clause")
+
+    monkeypatch.setattr(teachers, "write_plan", refuse)
+    monkeypatch.setattr(teachers, "read_schema", lambda database: None)
+    teacher = teachers.teacher_for(Config(name="x"))
+    chat = teacher.ask(Task("t", "Which?", "", "VALUES (1)", "shop.sqlite", "L1"))
+    assert teacher.llm().generate([chat])[0]["trouble"] == ["cannot plan: a VALUES clause"]

@@ -116,10 +116,10 @@ def phrases_of(text: object) -> tuple[str, ...]:
 
 
 def column_kind(name: str, spec: Mapping, label: str) -> Kind:
-    if "key" in spec:
-        return "key"
     if name == label:
         return "label"
+    if "key" in spec:
+        return "key"
     if "ref" in spec:
         return "ref"
     if spec.get("plain"):
@@ -134,7 +134,9 @@ def column_of(table: str, name: str, spec: Mapping, label: str) -> Column:
         raise ValueError(f"{table}.{name}: unknown {sorted(unknown)}")
     kind = column_kind(name, spec, label)
     number = "int" in spec or "key" in spec or "ref" in spec or "over" in spec
-    usual = "REAL" if "real" in spec else "INTEGER" if number and kind != "date" else "TEXT"
+    usual = (
+        "REAL" if "real" in spec else "TEXT" if "code" in spec else "INTEGER" if number and kind != "date" else "TEXT"
+    )
     noun, _, nouns = str(spec.get("noun", name.replace("_", " "))).partition(" | ")
     return Column(
         table=table, name=name, kind=kind, type=spec.get("type", usual), noun=noun, nouns=nouns or plural(noun),

@@ -81,7 +81,9 @@ class Scene:
         if column.say("pre") and (not column.say("is") or self.chance(0.6)):
             return Mod(pre=fill(self.pick(column.say("pre")), said), where=where, evidence=evidence,
                        columns=(column.name,))  # fmt: skip
-        return Mod(fill(self.pick(column.say("is")), said), where, evidence=evidence, columns=(column.name,))
+        phrase = self.pick(column.say("is"))
+        one = fill(phrase.replace("_s", "a _"), said)
+        return Mod(fill(phrase, said), where, vp_one=one, evidence=evidence, columns=(column.name,))
 
     def one_of(self, column: Column) -> Mod:
         """Return "column is one of two or three values"."""
@@ -89,7 +91,9 @@ class Scene:
         values = self.rng.sample(values, min(len(values), self.pick([2, 2, 3])))
         if len(values) < 2 or column.codes:
             raise NotHere
-        said = fill(self.pick(column.say("is")), enumeration([say_value(column, v) for v in values], "or"))
+        phrase = self.pick(column.say("is"))
+        ending = "s" if "_s" in phrase else ""  # "are dogs or cats"
+        said = fill(phrase.replace("_s", "_"), enumeration([f"{value}{ending}" for value in values], "or"))
         if self.chance(0.6):
             where = f"{column.ref} IN ({', '.join(map(literal, values))})"
         else:
@@ -101,9 +105,10 @@ class Scene:
         phrase = self.pick(p for p in column.say("is") if p.startswith(("are ", "were ")))
         value = self.pick(self.values(column))
         verb, rest = phrase.split(" ", 1)
-        sign = self.pick(["<>", "!="])
-        return Mod(fill(f"{verb} not {rest}", say_value(column, value)), (f"{column.ref} {sign} {literal(value)}",),
-                   evidence=code_note(column, value), columns=(column.name,))  # fmt: skip
+        where = (f"{column.ref} {self.pick(['<>', '!='])} {literal(value)}",)
+        said, phrase = say_value(column, value), f"{verb} not {rest}"
+        one = fill(phrase.replace("_s", "a _"), said)
+        return Mod(fill(phrase, said), where, vp_one=one, evidence=code_note(column, value), columns=(column.name,))
 
     def missing(self, column: Column, present: bool = False) -> Mod:
         phrase = self.pick(column.say("present" if present else "missing"))
@@ -116,7 +121,11 @@ class Scene:
             return self.between(column)
         phrase, sign = self.pick(column.say(way)), ">" if way == "over" else "<"
         value = threshold(self.values(column), self.rng, column.year)
-        for strict, loose in (("more than _", "at least _"), ("fewer than _", "at most _"), ("less than _", "at most _")):
+        for strict, loose in (
+            ("more than _", "at least _"),
+            ("fewer than _", "at most _"),
+            ("less than _", "at most _"),
+        ):
             if strict in phrase and self.chance(0.35):
                 phrase, sign = phrase.replace(strict, loose), sign + "="
         return Mod(fill(phrase, number(value, column.year)), (f"{column.ref} {sign} {literal(value)}",),
@@ -154,12 +163,14 @@ class Scene:
         value = str(self.pick(self.values(label)))
         if label.noun.split(" ")[-1] not in ("name", "title", "username"):
             raise NotHere
+        if " " not in value:
+            raise NotHere
         words = [word for word in value.split() if len(word) > 3 and "'" not in word]
         if self.chance(0.5) or not words or table.who:
             start = value[0]
             return Mod(f"with a {label.noun} that starts with {start}", (f"{label.ref} LIKE '{start}%'",))
         word = self.pick(words)
-        phrase = self.pick([f"with the word {word} in the {label.noun}", f"with \"{word}\" in their {label.noun}"])
+        phrase = self.pick([f"with the word {word} in the {label.noun}", f'with "{word}" in their {label.noun}'])
         return Mod(phrase, (f"{label.ref} LIKE '%{word}%'",))
 
     def link(self, *, source: str = "", single: bool | None = None, says: str = "say", labelled: bool = False) -> Link:
@@ -202,7 +213,9 @@ class Scene:
         word = "" if present else "NOT "
         if correlated:
             left, right = link.path[0]
-            body = inner.but(items=("1",), qualify=True, style="name", where=(f"{{{right}}} = {{{left}}}", *inner.where))
+            body = inner.but(
+                items=("1",), qualify=True, style="name", where=(f"{{{right}}} = {{{left}}}", *inner.where)
+            )
             condition = f"{word}EXISTS ({body.sql()})"
         else:
             if not present:

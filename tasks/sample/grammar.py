@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from tasks.sample import basic, groups, joins, nested, subqueries
-from tasks.sample.basic import Draft
+from tasks.sample import basic, groups, joins, nested, ranked, subqueries
+from tasks.sample.asking import Draft
 from tasks.sample.domain import Domain
 from tasks.sample.filters import NotHere, Scene
 from tasks.sample.query import Query
@@ -21,7 +21,7 @@ SCHEDULE: dict[Level, tuple[tuple[Kind, int], ...]] = {
     "L1": (
         (basic.list_one, 3), (basic.list_two, 3), (basic.list_either, 2), (basic.list_special, 2),
         (basic.list_columns, 1), (basic.count_rows, 3), (basic.different, 1), (basic.look_up, 1), (basic.measure, 2),
-        (basic.both_ends, 1), (basic.best_one, 2), (basic.best_value, 1), (basic.best_few, 1), (basic.sorted_list, 1),
+        (basic.both_ends, 1), (ranked.best_one, 2), (ranked.best_value, 1), (ranked.best_few, 1), (ranked.sorted_list, 1),
         (groups.count_groups, 1), (groups.measure_groups, 1), (groups.big_groups, 1), (groups.top_group, 1),
         (groups.top_measure_group, 1),
     ),

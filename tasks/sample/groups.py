@@ -1,6 +1,6 @@
 """Questions about groups of rows, in one table (L1) or with a join (L3)."""
 
-from tasks.sample.basic import Draft
+from tasks.sample.asking import Draft
 from tasks.sample.domain import Column, Link, Table
 from tasks.sample.filters import NotHere, Scene, join_path
 from tasks.sample.phrase import Subject
@@ -29,13 +29,19 @@ def mods_besides(scene: Scene, table: Table, column: Column, share: float) -> Su
 def count_groups(scene: Scene) -> Draft:
     table, column = grouping(scene)
     subject, each = mods_besides(scene, table, column, 0.3), per(scene, column)
-    heads = [f"How many {subject.many} are there {each}?", f"Show each {column.noun} with its number of {subject.many}.",
-             f"For each {column.noun}, how many {subject.many} are there?", f"Break down the number of {subject.many} by {column.noun}.",
-             f"Tell me the number of {subject.many} {each}."]  # fmt: skip
+    heads = [
+        f"How many {subject.many} are there {each}?",
+        f"Show each {column.noun} with its number of {subject.many}.",
+        f"For each {column.noun}, how many {subject.many} are there?",
+        f"Break down the number of {subject.many} by {column.noun}.",
+        f"Tell me the number of {subject.many} {each}.",
+    ]
     query = subject.query(column.ref, "COUNT(*)").but(group=column.ref)
     if scene.chance(0.3):
-        heads = [f"List the {column.nouns} with their number of {subject.many}, most common first.",
-                 f"How many {subject.many} are there {each}? Put the biggest group first."]  # fmt: skip
+        heads = [
+            f"List the {column.nouns} with their number of {subject.many}, most common first.",
+            f"How many {subject.many} are there {each}? Put the biggest group first.",
+        ]
         return Draft(scene.pick(heads), query.but(order="COUNT(*) DESC"), subject.evidence, decisive=99)
     return Draft(scene.pick(heads), query, subject.evidence)
 
@@ -47,9 +53,12 @@ def measure_groups(scene: Scene) -> Draft:
     word = {"AVG": "average", "SUM": "total", "MAX": number.ends[0], "MIN": number.ends[1]}[way]
     each, many, noun = per(scene, column), table.many, number.noun
     of = "for" if " of " in noun or " in " in noun else "of"
-    heads = [f"What is the {word} {noun} {of} {many} {each}?", f"Show the {word} {noun} {of} {many} {each}.",
-             f"For each {column.noun}, what is the {word} {noun} {of} the {many}?",
-             f"List every {column.noun} with the {word} {noun} {of} its {many}."]  # fmt: skip
+    heads = [
+        f"What is the {word} {noun} {of} {many} {each}?",
+        f"Show the {word} {noun} {of} {many} {each}.",
+        f"For each {column.noun}, what is the {word} {noun} {of} the {many}?",
+        f"List every {column.noun} along with the {word} {noun} {of} its {many}.",
+    ]
     return Draft(scene.pick(heads), Subject(table).query(column.ref, f"{way}({number.ref})").but(group=column.ref))
 
 
@@ -63,8 +72,10 @@ def big_groups(scene: Scene) -> Draft:
         middle = sum(values) / len(values)
         border = round(middle) if middle > 20 else round(middle, 1)
         way, sign = scene.pick([("above", ">"), ("below", "<")])
-        heads = [f"Which {column.nouns} have an average {number.noun} {way} {border:,}?",
-                 f"For which {column.nouns} is the average {number.noun} of the {table.many} {way} {border:,}?"]  # fmt: skip
+        heads = [
+            f"Which {column.nouns} have an average {number.noun} {way} {border:,}?",
+            f"For which {column.nouns} is the average {number.noun} of the {table.many} {way} {border:,}?",
+        ]
         having = f"AVG({number.ref}) {sign} {border}"
     else:
         counts = sorted(scene.values(column).count(v) for v in set(scene.values(column)))
@@ -72,8 +83,12 @@ def big_groups(scene: Scene) -> Draft:
         said, having = scene.pick([(f"more than {limit} {plural_of(table, limit)}", f"COUNT(*) > {limit}"),
                                    (f"at least {limit + 1} {plural_of(table, limit + 1)}", f"COUNT(*) >= {limit + 1}"),
                                    (f"fewer than {limit + 1} {plural_of(table, limit + 1)}", f"COUNT(*) < {limit + 1}")])  # fmt: skip
-        heads = [f"Which {column.nouns} have {said}?", f"List the {column.nouns} with {said}.",
-                 f"Find all {column.nouns} that have {said}.", f"Can you tell me which {column.nouns} have {said}?"]  # fmt: skip
+        heads = [
+            f"Which {column.nouns} have {said}?",
+            f"List the {column.nouns} with {said}.",
+            f"Find all {column.nouns} that have {said}.",
+            f"Can you tell me which {column.nouns} have {said}?",
+        ]
     return Draft(scene.pick(heads), Subject(table).query(column.ref).but(group=column.ref, having=having))
 
 
@@ -86,11 +101,16 @@ def top_group(scene: Scene) -> Draft:
     subject = mods_besides(scene, table, column, 0.25)
     most = scene.chance(0.75)
     word, order = ("most", "COUNT(*) DESC") if most else ("fewest", scene.pick(["COUNT(*)", "COUNT(*) ASC"]))
-    heads = [f"Which {column.noun} has the {word} {subject.many}?", f"What {column.noun} has the {word} {subject.many}?",
-             f"Name the {column.noun} with the {word} {subject.many}."]  # fmt: skip
+    heads = [
+        f"Which {column.noun} has the {word} {subject.many}?",
+        f"What {column.noun} has the {word} {subject.many}?",
+        f"Name the {column.noun} with the {word} {subject.many}.",
+    ]
     if most:
-        heads += [f"What is the most common {column.noun} among {subject.all}?",
-                  f"Which {column.noun} comes up most often among the {subject.many}?"]  # fmt: skip
+        heads += [
+            f"What is the most common {column.noun} among {subject.all}?",
+            f"Which {column.noun} comes up most often among the {subject.many}?",
+        ]
     query = subject.query(column.ref).but(group=column.ref, order=order, limit=1)
     return Draft(scene.pick(heads), query, subject.evidence, decisive=1)
 
@@ -102,10 +122,14 @@ def top_measure_group(scene: Scene) -> Draft:
     way, word = scene.pick([("AVG", "average"), *([("SUM", "total")] if number.sum else [])])
     most = scene.chance(0.7)
     end, order = number.ends[0 if most else 1], f"{way}({number.ref}){' DESC' if most else ''}"
-    heads = [f"Which {column.noun} has the {end} {word} {number.noun}?",
-             f"What is the {column.noun} with the {end} {word} {number.noun} of {table.many}?",
-             f"Find the {column.noun} whose {table.many} have the {end} {word} {number.noun}."]  # fmt: skip
-    return Draft(scene.pick(heads), Subject(table).query(column.ref).but(group=column.ref, order=order, limit=1), decisive=1)
+    heads = [
+        f"Which {column.noun} has the {end} {word} {number.noun} among its {table.many}?",
+        f"What is the {column.noun} with the {end} {word} {number.noun} of {table.many}?",
+        f"Find the {column.noun} whose {table.many} have the {end} {word} {number.noun}.",
+    ]
+    return Draft(
+        scene.pick(heads), Subject(table).query(column.ref).but(group=column.ref, order=order, limit=1), decisive=1
+    )
 
 
 def linked_query(scene: Scene, link: Link, items: tuple[str, ...]) -> Query:
@@ -133,24 +157,35 @@ def count_linked(scene: Scene) -> Draft:
     link = scene.link(single=False, says="each", labelled=True)
     source, target = scene.domain.tables[link.source], scene.domain.tables[link.target]
     said = scene.pick(link.each)
-    heads = [f"{said}?", f"{said}? Show the {source.label.noun} and the number.",
-             f"For each {source.one}, show the {source.label.noun} and the number of {target.many}."]  # fmt: skip
+    heads = [
+        f"{said}?",
+        f"{said}? Show the {source.label.noun} and the number.",
+        f"For each {source.one}, show the {source.label.noun} and the number of {target.many}.",
+    ]
     query = linked_query(scene, link, (source.label.ref, counted(scene, link)))
     if not all_linked(scene, link):
-        heads = [f"{said}? Include the ones with none.", f"{said}, counting those without any as zero?",
-                 f"Show every {source.one} by {source.label.noun} with the number of {target.many}, zero included."]  # fmt: skip
+        heads = [
+            f"{said}? List the zeros too.",
+            f"{said}, counting those without any as zero?",
+            f"Show every {source.one} by {source.label.noun} with the number of {target.many}, zeros included.",
+        ]
         query = query.but(items=(source.label.ref, f"COUNT({{{link.path[-1][1]}}})"), outer=True)
     return Draft(scene.pick(heads), query)
 
 
 def top_linked(scene: Scene) -> Draft:
     """The source row with the most target rows."""
-    link = scene.pick(l for l in scene.domain.links if not l.single and (l.say or l.top) and scene.domain.tables[l.source].label)
+    link = scene.pick(
+        link
+        for link in scene.domain.links
+        if not link.single and (link.say or link.top) and scene.domain.tables[link.source].label
+    )
     source, target = scene.domain.tables[link.source], scene.domain.tables[link.target]
     phrase = scene.pick([*link.top * 2, *(fill(say, f"the most {target.many}") for say in link.say)])
     heads = [f"Which {source.one} {singular(phrase)}?"] * 2 + [
         f"Find the {source.label.noun} of the {source.one} {'who' if source.who else 'that'} {singular(phrase)}.",
-        f"Can you tell me which {source.one} {singular(phrase)}?"]  # fmt: skip
+        f"Can you tell me which {source.one} {singular(phrase)}?",
+    ]
     if source.who:
         heads += [f"Who {singular(phrase)}?"] * 2
     query = linked_query(scene, link, (source.label.ref,)).but(order=f"{counted(scene, link)} DESC", limit=1)
@@ -159,25 +194,36 @@ def top_linked(scene: Scene) -> Draft:
 
 def often_linked(scene: Scene) -> Draft:
     """Source rows with at least so many target rows."""
-    link = scene.pick(l for l in scene.domain.links if not l.single and (l.say or l.times) and scene.domain.tables[l.source].label)
+    link = scene.pick(
+        link
+        for link in scene.domain.links
+        if not link.single and (link.say or link.times) and scene.domain.tables[link.source].label
+    )
     source, target = scene.domain.tables[link.source], scene.domain.tables[link.target]
     limit = scene.pick([1, 2, 2, 3, 3, 4])
     rows = counted(scene, link)
-    said, having = scene.pick([(f"more than {limit}", f"{rows} > {limit}"), (f"at least {limit + 1}", f"{rows} >= {limit + 1}")])
+    said, having = scene.pick(
+        [(f"more than {limit}", f"{rows} > {limit}"), (f"at least {limit + 1}", f"{rows} >= {limit + 1}")]
+    )
     noun = target.one if said == "more than 1" else target.many
     said = said.replace("more than 1", "more than one")
     vp = scene.pick([*(fill(t, said) for t in link.times), *(fill(say, f"{said} {noun}") for say in link.say)])
     vp = vp.replace("more than one times", "more than once")
-    heads = [f"Which {source.many} {finite(vp)}?", f"List the {source.label.nouns} of {source.many} {'who' if source.who else 'that'} {finite(vp)}.",
-             f"Can you tell me which {source.many} {finite(vp)}?",
-             f"Find all {source.many} {'who' if source.who else 'that'} {finite(vp)} and show their {source.label.nouns}."]  # fmt: skip
+    if f"more than one {target.many}" in vp and target.one != target.many:
+        raise NotHere
+    heads = [
+        f"Which {source.many} {finite(vp)}?",
+        f"List the {source.label.nouns} of {source.many} {'who' if source.who else 'that'} {finite(vp)}.",
+        f"Can you tell me which {source.many} {finite(vp)}?",
+        f"Find all {source.many} {'who' if source.who else 'that'} {finite(vp)} and show their {source.label.nouns}.",
+    ]
     return Draft(scene.pick(heads), linked_query(scene, link, (source.label.ref,)).but(having=having))
 
 
 def measure_linked(scene: Scene) -> Draft:
     """Average or total of the target's number for each source row."""
-    link = scene.pick(l for l in scene.domain.links if not l.single and len(l.path) == 1
-                      and scene.domain.tables[l.source].label)  # fmt: skip
+    link = scene.pick(link for link in scene.domain.links if not link.single and len(link.path) == 1
+                      and scene.domain.tables[link.source].label)  # fmt: skip
     source, target = scene.domain.tables[link.source], scene.domain.tables[link.target]
     number = scene.pick(c for c in target.of("measure") if not c.year and not c.gaps)
     way, word = scene.pick([("AVG", "average"), *([("SUM", "total")] * 2 if number.sum else [])])
@@ -185,13 +231,19 @@ def measure_linked(scene: Scene) -> Draft:
     if scene.chance(0.5):
         most = scene.chance(0.7)
         end = number.ends[0 if most else 1]
-        heads = [f"Which {source.one} has the {end} {word} {number.noun} across {its} {target.many}?",
-                 f"Looking at the {target.many}, which {source.one} has the {end} {word} {number.noun}?"]  # fmt: skip
+        heads = [
+            f"Which {source.one} has the {end} {word} {number.noun} across {its} {target.many}?",
+            f"Looking at the {target.many}, which {source.one} has the {end} {word} {number.noun}?",
+        ]
         order = f"{way}({number.ref}){' DESC' if most else ''}"
-        return Draft(scene.pick(heads), linked_query(scene, link, (source.label.ref,)).but(order=order, limit=1), decisive=1)
+        return Draft(
+            scene.pick(heads), linked_query(scene, link, (source.label.ref,)).but(order=order, limit=1), decisive=1
+        )
     some = "" if all_linked(scene, link) else f" that has any {target.many}"
     some = some.replace("that", "who") if source.who else some
-    heads = [f"For each {source.one}{some}, show the {source.label.noun} and the {word} {number.noun} of {its} {target.many}.",
-             f"For every {source.one}{some}, what is the {word} {number.noun} of {its} {target.many}?",
-             f"What is the {word} {number.noun} of the {target.many} of each {source.one}{some}? Show the {source.label.noun} too."]  # fmt: skip
+    heads = [
+        f"For each {source.one}{some}, show the {source.label.noun} and the {word} {number.noun} of {its} {target.many}.",
+        f"For every {source.one}{some}, what is the {word} {number.noun} of {its} {target.many}?",
+        f"What is the {word} {number.noun} of the {target.many} of each {source.one}{some}? Show the {source.label.noun} too.",
+    ]
     return Draft(scene.pick(heads), linked_query(scene, link, (source.label.ref, f"{way}({number.ref})")))

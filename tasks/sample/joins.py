@@ -1,11 +1,13 @@
 """Questions that need a join or a set operation and no subquery (L3)."""
 
-from tasks.sample.basic import Draft, ask_count, ask_list, ask_measure, ask_value, extreme_one, sql_text
+from tasks.sample.asking import Draft, ask_count, ask_list, ask_measure, ask_value
 from tasks.sample.domain import Link, Table
 from tasks.sample.filters import NotHere, Scene, join_path
 from tasks.sample.groups import grouping
 from tasks.sample.phrase import Subject
 from tasks.sample.query import Query
+from tasks.sample.ranked import extreme_one
+from tasks.sample.rows import literal
 from tasks.sample.subqueries import owner_question
 from tasks.sample.words import fill, finite, sentence
 
@@ -13,7 +15,8 @@ from tasks.sample.words import fill, finite, sentence
 def target_subject(scene: Scene, link: Link) -> Subject | None:
     """Return filtered target rows, or None for one named row; never a row without a name."""
     target = scene.domain.tables[link.target]
-    if target.label and scene.chance(0.45 if link.single else 0.3):
+    alone = not link.single and len(link.path) == 1  # the named row would belong to one row only
+    if target.label and not alone and scene.chance(0.45 if link.single else 0.3):
         return None
     return Subject(target, (scene.filter(target, short=True),))
 
@@ -54,7 +57,11 @@ def best_joined(scene: Scene) -> Draft:
     way = scene.pick(["most", "least"])
     column = scene.column(subject.table, "measure", "date", says=way, full=True)
     one, label = extreme_one(subject, scene.pick(column.say(way))), subject.table.label.noun
-    heads = [f"What is the {label} of {one}?", f"{'Who' if subject.table.who else 'What'} is {one}?", f"Find the {label} of {one}."]
+    heads = [
+        f"What is the {label} of {one}?",
+        f"{'Who' if subject.table.who else 'What'} is {one}?",
+        f"Find the {label} of {one}.",
+    ]
     order = column.ref + (" DESC" if way == "most" else "")
     query = subject.query(subject.table.label.ref, style=scene.style()).but(order=order, limit=1)
     return Draft(scene.pick(heads), query, subject.evidence, decisive=1)
@@ -65,7 +72,13 @@ def owner(scene: Scene) -> Draft:
     link = scene.link(single=True, says="ask", labelled=True)
     table, target = scene.domain.tables[link.source], scene.domain.tables[link.target]
     said, label = scene.named(table)
-    query = Query(link.target, (target.label.ref,), back_path(link), (f"{table.label.ref} = {sql_text(label)}",), style=scene.style())
+    query = Query(
+        link.target,
+        (target.label.ref,),
+        back_path(link),
+        (f"{table.label.ref} = {literal(label)}",),
+        style=scene.style(),
+    )
     if scene.chance(0.5):
         return Draft(f"{sentence(fill(scene.pick(link.ask), said))}?", query)
     column = scene.column(target, "category", "measure", full=True)
@@ -97,11 +110,17 @@ def pairs(scene: Scene) -> Draft:
         raise NotHere
     mods = (scene.filter(table, short=True),) if scene.chance(0.7) else ()
     subject = Subject(table, mods)
-    label, other = table.label.noun, f"{target.one}'s {target.label.noun}" if target.who else f"{target.label.noun} of its {target.one}"
+    label, other = (
+        table.label.noun,
+        f"{target.one}'s {target.label.noun}" if target.who else f"{target.label.noun} of its {target.one}",
+    )
     if table.who:
         other = other.replace("its", "their")
-    heads = [f"Show the {label} of every {subject.one} along with the {other}.", f"For each {subject.one}, give the {label} and the {other}.",
-             f"List all {subject.many} by {label}, each with the {other}."]  # fmt: skip
+    heads = [
+        f"Show the {label} of every {subject.one} along with the {other}.",
+        f"For each {subject.one}, give the {label} and the {other}.",
+        f"List all {subject.many} by {label}, each with the {other}.",
+    ]
     query = subject.query(table.label.ref, target.label.ref, style=scene.style())
     return Draft(scene.pick(heads), query.but(joins=join_path(link)), subject.evidence)
 
@@ -116,11 +135,22 @@ def groups_joined(scene: Scene) -> Draft:
     query = Query(link.source, (column.ref, "COUNT(*)"), join_path(link), style=scene.style(), group=column.ref)
     of = f"{target.one} {column.noun}"
     its = f"the {column.noun} of the {target.one}"
-    heads = [f"Count the {table.many} by {its}.", f"Break the {table.many} down by {its}: how many are there for each {column.noun}?"]
-    heads += [] if target.who or " " in column.noun else [f"How many {table.many} are there for each {of}?", f"Show the number of {table.many} per {of}."]
+    heads = [
+        f"Count the {table.many} by {its}.",
+        f"Break the {table.many} down by {its}: how many are there for each {column.noun}?",
+    ]
+    heads += (
+        []
+        if target.who or " " in column.noun
+        else [f"How many {table.many} are there for each {of}?", f"Show the number of {table.many} per {of}."]
+    )
     if scene.chance(0.4):
         heads = [f"Group the {table.many} by {its}. Which {column.noun} has the most?"]
-        heads += [] if target.who or " " in column.noun else [f"Which {of} has the most {table.many}?", f"Which {of} comes up most often among the {table.many}?"]
+        heads += (
+            []
+            if target.who or " " in column.noun
+            else [f"Which {of} has the most {table.many}?", f"Which {of} comes up most often among the {table.many}?"]
+        )
         return Draft(scene.pick(heads), query.but(items=(column.ref,), order="COUNT(*) DESC", limit=1), decisive=1)
     return Draft(scene.pick(heads), query)
 
@@ -160,7 +190,9 @@ def both_linked(scene: Scene) -> Draft:
     one, other = two_values(scene, scene.domain.tables[link.target])
     phrase, style = scene.pick(link.say), scene.style()
     phrase, said_one, said_other, no = parallel(phrase, one.many, other.many)
-    word, said = scene.pick([("INTERSECT", f"both {said_one} and {said_other}"), ("EXCEPT", f"{said_one} but {no} {said_other}")])
+    word, said = scene.pick(
+        [("INTERSECT", f"both {said_one} and {said_other}"), ("EXCEPT", f"{said_one} but {no} {said_other}")]
+    )
     sql = f" {word} ".join(
         Subject(source, (scene.linked(link, part),)).query(source.label.ref, style=style).sql() for part in (one, other)
     )
@@ -199,9 +231,14 @@ def both_groups(scene: Scene) -> Draft:
     one, other = (Subject(table, (scene.filter(table, besides=(column.name,), short=True),)) for _ in range(2))
     if one.mods[0].columns != other.mods[0].columns or one.mods == other.mods or not opposite(one, other):
         raise NotHere
-    word, said = scene.pick([("INTERSECT", f"both {one.many} and {other.many}"), ("EXCEPT", f"{one.many} but no {other.many}")])
-    heads = [f"Which {column.nouns} have {said}?", f"List the {column.nouns} that have {said}.",
-             f"Are there {column.nouns} with {said}? Which ones?"]  # fmt: skip
+    word, said = scene.pick(
+        [("INTERSECT", f"both {one.many} and {other.many}"), ("EXCEPT", f"{one.many} but no {other.many}")]
+    )
+    heads = [
+        f"Which {column.nouns} have {said}?",
+        f"List the {column.nouns} that have {said}.",
+        f"Are there {column.nouns} with {said}? Which ones?",
+    ]
     sql = f" {word} ".join(part.query(column.ref).sql() for part in (one, other))
     return Draft(scene.pick(heads), sql, join_notes(one, other))
 
@@ -220,16 +257,20 @@ def either_linked(scene: Scene) -> Draft:
     plain = Subject(table, (scene.filter(table),))
     sql = f"{linked.query(table.label.ref, style=scene.style()).sql()} UNION {plain.query(table.label.ref).sql()}"
     labels = table.label.nouns
-    heads = [f"List the {labels} of {linked.many}, plus those of {plain.many}.",
-             f"I need one list with the {labels} of {linked.many} and of {plain.many}, no repeats.",
-             f"Give me the {labels} of {linked.many} together with the {labels} of {plain.many}."]  # fmt: skip
+    heads = [
+        f"List the {labels} of {linked.many}, plus those of {plain.many}.",
+        f"I need one list with the {labels} of {linked.many} and of {plain.many}, no repeats.",
+        f"Give me the {labels} of {linked.many} together with the {labels} of {plain.many}.",
+    ]
     return Draft(scene.pick(heads), sql, join_notes(linked, plain))
 
 
 def three_tables(scene: Scene) -> Draft:
     """Rows restricted through a chain of two links."""
     first = scene.link()
-    second = scene.pick(l for l in scene.domain.links if l.say and l.source == first.target and l.target != first.source)
+    second = scene.pick(
+        link for link in scene.domain.links if link.say and link.source == first.target and link.target != first.source
+    )
     middle = Subject(scene.domain.tables[first.target], (scene.linked(second, target_subject(scene, second)),))
     subject = Subject(scene.domain.tables[first.source], (scene.linked(first, middle),))
     style = scene.style()

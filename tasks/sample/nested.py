@@ -1,13 +1,14 @@
 """Questions that need a join and a subquery (L4)."""
 
-from tasks.sample.basic import Draft, ask_count, ask_list, extreme_one
+from tasks.sample.asking import Draft, ask_count, ask_list
 from tasks.sample.filters import NotHere, Scene, join_path
 from tasks.sample.groups import all_linked, linked_query
 from tasks.sample.joins import ask_clause, target_subject
 from tasks.sample.phrase import Mod, Subject
 from tasks.sample.query import Query
+from tasks.sample.ranked import extreme_one
 from tasks.sample.subqueries import above, beyond_named, check_decided
-from tasks.sample.words import fill, finite
+from tasks.sample.words import fill, finite, singular
 
 
 def list_or_count(scene: Scene, subject: Subject) -> Draft:
@@ -26,7 +27,9 @@ def joined_than_average(scene: Scene) -> Draft:
     column = scene.column(table, "measure", says="than", full=True)
     if column.year:
         raise NotHere
-    further = above(scene, table, column) if not table.label or scene.chance(0.6) else beyond_named(scene, table, column)
+    further = (
+        above(scene, table, column) if not table.label or scene.chance(0.6) else beyond_named(scene, table, column)
+    )
     return list_or_count(scene, Subject(table, (scene.linked(link, target_subject(scene, link)), further)))
 
 
@@ -43,7 +46,7 @@ def linked_to_large(scene: Scene) -> Draft:
 
 def of_the_extreme(scene: Scene) -> Draft:
     """Rows linked with the row that leads its kind."""
-    link = scene.link()
+    link = scene.link(labelled=True)
     target = scene.domain.tables[link.target]
     way = scene.pick(["most", "least"])
     column = scene.column(target, "measure", says=way, full=True)
@@ -51,6 +54,15 @@ def of_the_extreme(scene: Scene) -> Draft:
     inner = Query(target.name, (f"{'MAX' if way == 'most' else 'MIN'}({column.ref})",)).sql()
     said = fill(scene.pick(link.say), extreme_one(Subject(target), scene.pick(column.say(way))))
     mod = Mod(said, (f"{column.ref} = ({inner})",), joins=join_path(link), repeats=not link.single)
+    source = scene.domain.tables[link.source]
+    if not link.single and len(link.path) == 1:  # the leading row belongs to one row only
+        subject = Subject(source, (mod,))
+        heads = [
+            f"Which {subject.clause_one}?",
+            f"Can you tell me which {subject.clause_one}?",
+            *([f"Who {singular(said)}?"] * 2 if source.who else []),
+        ]
+        return Draft(scene.pick(heads), subject.query(source.label.ref, style=scene.style()))
     return list_or_count(scene, Subject(scene.domain.tables[link.source], (mod,)))
 
 
@@ -58,7 +70,11 @@ def never_kind(scene: Scene) -> Draft:
     """Rows that were never linked with a certain kind of row, three tables or two."""
     link = scene.link(single=False, labelled=True)
     source, target = scene.domain.tables[link.source], scene.domain.tables[link.target]
-    further = [l for l in scene.domain.links if l.say and l.source == link.target and l.single and l.target != link.source]
+    further = [
+        other
+        for other in scene.domain.links
+        if other.say and other.single and other.source == link.target and other.target != link.source
+    ]
     if len(link.path) > 1:
         seen = Subject(target, (scene.filter(target, short=True),))
     else:
@@ -126,9 +142,11 @@ def best_of_each(scene: Scene) -> Draft:
     query = Query(source.name, (source.label.ref, target.label.ref), join_path(link), (f"{column.ref} = ({inner})",),
                   style=scene.style())  # fmt: skip
     its = "their" if source.who else "its"
-    heads = [f"What is the {phrase} {target.one} of each {source.one}? Show both the {source.one} and the {target.one}.",
-             f"For each {source.one}, show {its} {source.label.noun} and {its} {phrase} {target.one}.",
-             f"Pair every {source.one} with {its} {phrase} {target.one}."]  # fmt: skip
+    heads = [
+        f"What is the {phrase} {target.one} of each {source.one}? Show both the {source.one} and the {target.one}.",
+        f"For each {source.one}, show {its} {source.label.noun} and {its} {phrase} {target.one}.",
+        f"Pair every {source.one} with {its} {phrase} {target.one}.",
+    ]
     return Draft(scene.pick(heads), query)
 
 
@@ -144,7 +162,9 @@ def linked_not_large(scene: Scene) -> Draft:
         raise NotHere
     but = but.replace("that", "who") if table.who else but
     style = scene.style()
-    sql = f" {word} ".join(Subject(table, (mod,)).query(table.label.ref, style=style).sql() for mod in (linked, further))
+    sql = f" {word} ".join(
+        Subject(table, (mod,)).query(table.label.ref, style=style).sql() for mod in (linked, further)
+    )
     many, labels = Subject(table, (linked,)).many, table.label.nouns
     heads = [f"List the {labels} of {many}, {but} {finite(further.vp)}."]
     heads += [f"Give me the {labels} of {many}, {but} {finite(further.vp)}."]

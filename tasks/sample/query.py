@@ -36,7 +36,9 @@ class Query:
     def sql(self) -> str:
         """Return the statement."""
         names = self.aliases()
-        parts = [f"SELECT {'DISTINCT ' if self.distinct else ''}{', '.join(self.items)} FROM {self.called(self.source)}"]
+        parts = [
+            f"SELECT {'DISTINCT ' if self.distinct else ''}{', '.join(self.items)} FROM {self.called(self.source)}"
+        ]
         join = "LEFT JOIN" if self.outer else "JOIN"
         parts += [f"{join} {self.called(table)} ON {condition}" for table, condition in self.joins]
         if self.where:

@@ -40,7 +40,7 @@ def column_values(column: Column, table: Table, rows: Rows, rng: Random) -> list
     if column.name in table.given_columns:
         at = table.given_columns.index(column.name)
         return [row[at] for row in table.given]
-    if "key" in make:
+    if "key" in make and "code" not in make:
         return list(range(1, count + 1) if make["key"] is True else range(make["key"], make["key"] + count))
     if "ref" in make:
         values = references(make, rows, count, rng)

@@ -1,10 +1,12 @@
 """Questions that need a subquery and no join (L2)."""
 
-from tasks.sample.basic import Draft, ask_count, ask_list, ask_measure, in_order, sql_text
+from tasks.sample.asking import Draft, ask_count, ask_list, ask_measure
+from tasks.sample.basic import in_order
 from tasks.sample.domain import Column, Link, Table
 from tasks.sample.filters import NotHere, Scene
 from tasks.sample.phrase import Mod, Subject
 from tasks.sample.query import Query
+from tasks.sample.rows import literal
 from tasks.sample.words import fill, finite, sentence
 
 
@@ -27,7 +29,7 @@ def beyond_named(scene: Scene, table: Table, column: Column) -> Mod:
     """Return "more than a row that is named"."""
     said, label = scene.named(table)
     way, sign = scene.pick([("than", ">"), ("less", "<")])
-    inner = Query(table.name, (column.ref,), where=(f"{table.label.ref} = {sql_text(label)}",)).sql()
+    inner = Query(table.name, (column.ref,), where=(f"{table.label.ref} = {literal(label)}",)).sql()
     return Mod(fill(scene.pick(column.say(way)), said), (f"{column.ref} {sign} ({inner})",), columns=(column.name,))
 
 
@@ -53,17 +55,20 @@ def same_as(scene: Scene) -> Draft:
     table = scene.table("category")
     column = scene.column(table, "category", says="same", full=True)
     said, label = scene.named(table)
-    own = f"{table.label.ref} = {sql_text(label)}"
+    own = f"{table.label.ref} = {literal(label)}"
     inner = Query(table.name, (column.ref,), where=(own,)).sql()
     where = f"{column.ref} = ({inner})"
-    phrase = fill(scene.pick(column.say("same")), said)
-    clause, other = finite(phrase), f"{table.label.ref} <> {sql_text(label)}"
+    clause, other = finite(fill(scene.pick(column.say("same")), said)), f"{table.label.ref} <> {literal(label)}"
     query = Query(table.name, (table.label.ref,), where=(where, other))
     if scene.chance(0.3):
         return Draft(f"How many other {table.many} {clause}?", query.but(items=("COUNT(*)",)))
-    heads = [f"Which other {table.many} {clause}?", f"Apart from {said}, which {table.many} {finite(fill(phrase, said))}?",
-             f"List the {table.label.nouns} of all other {table.many} that {clause}.".replace("that", "who" if table.who else "that"),
-             f"Which {table.many} {clause}, {said} not counted?"]  # fmt: skip
+    heads = [
+        f"Which other {table.many} {clause}?",
+        f"Are there other {table.many} that {clause}? Which ones?".replace("that", "who" if table.who else "that", 1),
+        f"List the {table.label.nouns} of all other {table.many} that {clause}.".replace(
+            "that", "who" if table.who else "that"
+        ),
+    ]
     return Draft(scene.pick(heads), query)
 
 
@@ -74,16 +79,25 @@ def extremes(scene: Scene) -> Draft:
     way, end = scene.pick([("MAX", column.ends[0]), ("MIN", column.ends[1])])
     inner = Query(table.name, (f"{way}({column.ref})",)).sql()
     many = table.many
-    heads = [f"Which {many} have the {end} {column.noun}? Include ties.", f"Find every {table.one} with the {end} {column.noun}, ties included.",
-             f"List the {table.label.nouns} of all {many} that share the {end} {column.noun}.".replace("that share", "who share" if table.who else "that share")]  # fmt: skip
+    heads = [
+        f"Which {many} have the {end} {column.noun}? Include ties.",
+        f"Find every {table.one} with the {end} {column.noun}, ties included.",
+        f"List the {table.label.nouns} of all {many} that share the {end} {column.noun}.".replace(
+            "that share", "who share" if table.who else "that share"
+        ),
+    ]
     return Draft(scene.pick(heads), Query(table.name, (table.label.ref,), where=(f"{column.ref} = ({inner})",)))
 
 
 def in_linked(scene: Scene) -> Draft:
     """Rows whose linked row satisfies a filter, by IN or EXISTS."""
-    link = scene.pick(l for l in scene.domain.links if l.say and len(l.path) == 1)
+    link = scene.pick(link for link in scene.domain.links if link.say and len(link.path) == 1)
     table, target = scene.domain.tables[link.source], scene.domain.tables[link.target]
-    seen = None if target.label and link.single and scene.chance(0.3) else Subject(target, (scene.filter(target, short=True),))
+    seen = (
+        None
+        if target.label and link.single and scene.chance(0.3)
+        else Subject(target, (scene.filter(target, short=True),))
+    )
     mod = scene.within(link, seen, correlated=scene.chance(0.3))
     subject = Subject(table, (mod,))
     correlated = "EXISTS" in mod.where[0]
@@ -115,7 +129,7 @@ def owner_of_best(scene: Scene) -> Draft:
     """The linked row of the row that leads, found by its key."""
     link, question, column, order = owner_question(scene)
     target = scene.domain.tables[link.target]
-    (left, right), = link.path
+    ((left, right),) = link.path
     inner = Query(link.source, (f"{{{left}}}",), order=order, limit=1).sql()
     check_decided(scene, column)
     return Draft(question, Query(link.target, (target.label.ref,), where=(f"{{{right}}} = ({inner})",)))
@@ -123,7 +137,7 @@ def owner_of_best(scene: Scene) -> Draft:
 
 def owner_question(scene: Scene) -> tuple[Link, str, Column, str]:
     """Return a link, a question for the target of the source row that leads, and what puts that row first."""
-    link = scene.pick(l for l in scene.domain.links if l.ask and l.single and len(l.path) == 1)
+    link = scene.pick(link for link in scene.domain.links if link.ask and link.single and len(link.path) == 1)
     table = scene.domain.tables[link.source]
     way = scene.pick(["most", "least"])
     column = scene.column(table, "measure", says=way, full=True)

@@ -15,8 +15,11 @@ def fill(phrase: str, value: object) -> str:
 
     >>> fill("were born after _", 1990)
     'were born after 1990'
+    >>> fill("are billed as a _", "opera")
+    'are billed as an opera'
     """
-    return phrase.replace("_", str(value))
+    said = str(value)
+    return (phrase.replace(" a _", f" {article(said)}") if said[:1].isalpha() else phrase).replace("_", said)
 
 
 def finite(vp: str) -> str:
