@@ -40,7 +40,8 @@ _LEAST = (
 )
 _OTHER_MOST = r"(?!inter|for|te|re|gu|fo|ha|man|har|con|we)\w{3,}est"
 _ORDER = (
-    r"((sorted|sort|ordered|ranked|listed) )?(in )?(an |the )?(alphabetic(al)?|ascending|descending|decreasing|increasing|lexicographic\w*|chronological"
+    r"((sorted|sort|ordered|ranked|listed) )?(in )?(an |the )?"
+    r"(alphabetic(al)?|ascending|descending|decreasing|increasing|lexicographic\w*|chronological"
     r"|reverse\w*) (\w+ )?order( of| by)?|alphabetically|order by|in( the)? order of|from (the )?\w+ to (the )?\w+"
     r"|(sort(ed|ing)?|order(ed|ing)?|rank(ed|ing)?|arranged?|list(ed)?)( \w+){0,3}? (by|from|according to|based on)"
     r"|sorted"

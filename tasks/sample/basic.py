@@ -3,7 +3,7 @@
 from tasks.sample.asking import Draft, ask_count, ask_list, ask_measure, ask_value
 from tasks.sample.domain import Table
 from tasks.sample.filters import NotHere, Scene
-from tasks.sample.phrase import Mod, Subject, either
+from tasks.sample.phrase import Subject, either
 from tasks.sample.rows import literal
 
 
@@ -133,8 +133,8 @@ def look_up(scene: Scene) -> Draft:
     row = next(row for row in scene.rows[table.name] if row[table.label.name] == label)
     if row[column.name] is None:
         raise NotHere
-    return Draft(ask_value(scene, column, said),
-                 Subject(table, (Mod("_", (f"{table.label.ref} = " + literal(label),)),)).query(column.ref))  # fmt: skip
+    query = Subject(table).query(column.ref).but(where=(f"{table.label.ref} = {literal(label)}",))
+    return Draft(ask_value(scene, column, said), query)
 
 
 def measure(scene: Scene) -> Draft:

@@ -137,6 +137,7 @@ def column_of(table: str, name: str, spec: Mapping, label: str) -> Column:
     usual = (
         "REAL" if "real" in spec else "TEXT" if "code" in spec else "INTEGER" if number and kind != "date" else "TEXT"
     )
+    in_time = kind == "date" or spec.get("year")
     noun, _, nouns = str(spec.get("noun", name.replace("_", " "))).partition(" | ")
     return Column(
         table=table, name=name, kind=kind, type=spec.get("type", usual), noun=noun, nouns=nouns or plural(noun),
@@ -144,7 +145,7 @@ def column_of(table: str, name: str, spec: Mapping, label: str) -> Column:
         make={key: spec[key] for key in (MAKERS | {"skip"}) & spec.keys()},
         gaps=spec.get("gaps", 0.0), sum=spec.get("sum", False), year=spec.get("year", False),
         quote=spec.get("quote", False), codes=spec.get("codes", {}),
-        ends=phrases_of(spec.get("ends", "latest | earliest" if kind == "date" or spec.get("year") else "highest | lowest")),
+        ends=phrases_of(spec.get("ends", "latest | earliest" if in_time else "highest | lowest")),
     )  # fmt: skip
 
 

@@ -80,9 +80,11 @@ def big_groups(scene: Scene) -> Draft:
     else:
         counts = sorted(scene.values(column).count(v) for v in set(scene.values(column)))
         limit = scene.pick(counts[len(counts) // 3 : -1])
-        said, having = scene.pick([(f"more than {limit} {plural_of(table, limit)}", f"COUNT(*) > {limit}"),
-                                   (f"at least {limit + 1} {plural_of(table, limit + 1)}", f"COUNT(*) >= {limit + 1}"),
-                                   (f"fewer than {limit + 1} {plural_of(table, limit + 1)}", f"COUNT(*) < {limit + 1}")])  # fmt: skip
+        words, sign, border = scene.pick(
+            [("more than", ">", limit), ("at least", ">=", limit + 1), ("fewer than", "<", limit + 1)]
+        )
+        said = f"{words} {border} {table.one if border == 1 else table.many}"
+        having = f"COUNT(*) {sign} {border}"
         heads = [
             f"Which {column.nouns} have {said}?",
             f"List the {column.nouns} with {said}.",
@@ -90,10 +92,6 @@ def big_groups(scene: Scene) -> Draft:
             f"Can you tell me which {column.nouns} have {said}?",
         ]
     return Draft(scene.pick(heads), Subject(table).query(column.ref).but(group=column.ref, having=having))
-
-
-def plural_of(table: Table, count: int) -> str:
-    return table.one if count == 1 else table.many
 
 
 def top_group(scene: Scene) -> Draft:
@@ -239,11 +237,12 @@ def measure_linked(scene: Scene) -> Draft:
         return Draft(
             scene.pick(heads), linked_query(scene, link, (source.label.ref,)).but(order=order, limit=1), decisive=1
         )
+    label = source.label.noun
     some = "" if all_linked(scene, link) else f" that has any {target.many}"
     some = some.replace("that", "who") if source.who else some
     heads = [
-        f"For each {source.one}{some}, show the {source.label.noun} and the {word} {number.noun} of {its} {target.many}.",
+        f"For each {source.one}{some}, show the {label} and the {word} {number.noun} of {its} {target.many}.",
         f"For every {source.one}{some}, what is the {word} {number.noun} of {its} {target.many}?",
-        f"What is the {word} {number.noun} of the {target.many} of each {source.one}{some}? Show the {source.label.noun} too.",
+        f"What is the {word} {number.noun} of the {target.many} of each {source.one}{some}? Show the {label} too.",
     ]
     return Draft(scene.pick(heads), linked_query(scene, link, (source.label.ref, f"{way}({number.ref})")))

@@ -4,7 +4,7 @@ from tasks.sample.asking import Draft, ask_count, ask_list, ask_measure, ask_val
 from tasks.sample.domain import Link, Table
 from tasks.sample.filters import NotHere, Scene, join_path
 from tasks.sample.groups import grouping
-from tasks.sample.phrase import Subject
+from tasks.sample.phrase import Mod, Subject
 from tasks.sample.query import Query
 from tasks.sample.ranked import extreme_one
 from tasks.sample.rows import literal
@@ -159,17 +159,14 @@ def never_joined(scene: Scene) -> Draft:
     """Rows without any linked row, by an outer join or EXCEPT."""
     link = scene.link(single=False, says="none", labelled=True)
     table = scene.domain.tables[link.source]
-    phrase = fill(scene.pick(link.none), scene.domain.tables[link.target].many)
-    subject = Subject(table, (scene.within(link, None, present=False),))
-    subject = Subject(table, (type(subject.mods[0])(phrase),))
+    subject = Subject(table, (Mod(scene.pick(link.none)),))
     left, right = link.path[0]
     other = right.split(".")[0]
+    query = Query(table.name, (table.label.ref,), ((other, f"{{{left}}} = {{{right}}}"),), style=scene.style())
     if scene.chance(0.6):
-        query = Query(table.name, (table.label.ref,), ((other, f"{{{left}}} = {{{right}}}"),), (f"{{{right}}} IS NULL",),
-                      style=scene.style(), outer=True)  # fmt: skip
+        query = query.but(where=(f"{{{right}}} IS NULL",), outer=True)
         return Draft(ask_list(scene, subject), query)
     plain = Query(table.name, (table.label.ref,)).sql()
-    query = Query(table.name, (table.label.ref,), ((other, f"{{{left}}} = {{{right}}}"),), style=scene.style())
     return Draft(ask_list(scene, subject), f"{plain} EXCEPT {query.sql()}")
 
 
@@ -216,9 +213,13 @@ def parallel(phrase: str, one: str, other: str) -> tuple[str, str, str, str]:
 def ask_clause(scene: Scene, table: Table, clause: str) -> str:
     """Return a question for the labels of the rows that a predicate holds for."""
     that = "who" if table.who else "that"
-    return scene.pick([f"Which {table.many} {clause}?", f"Find the {table.label.nouns} of {table.many} {that} {clause}.",
-                       f"Are there {table.many} {that} {clause}? Give me their {table.label.nouns}.",
-                       f"Can you tell me which {table.many} {clause}?"])  # fmt: skip
+    heads = [
+        f"Which {table.many} {clause}?",
+        f"Find the {table.label.nouns} of {table.many} {that} {clause}.",
+        f"Are there {table.many} {that} {clause}? Give me their {table.label.nouns}.",
+        f"Can you tell me which {table.many} {clause}?",
+    ]
+    return scene.pick(heads)
 
 
 def join_notes(*subjects: Subject) -> str:

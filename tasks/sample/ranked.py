@@ -81,7 +81,7 @@ def best_few(scene: Scene) -> Draft:
 
 def sorted_list(scene: Scene) -> Draft:
     """All labels in an order."""
-    table, column, subject, phrase, order = superlative(scene)
+    table, _, subject, phrase, order = superlative(scene)
     labels = table.label.nouns
     if " the " in phrase or scene.chance(0.3):
         end = scene.pick(["A to Z", "Z to A"])
