@@ -19,6 +19,7 @@ from configs.errors import ConfigError
 from configs.files import fingerprint
 from configs.schema import Config
 from distill.plan import CannotPlan, write_plan
+from distill.plan_sql import plain_sql
 from tasks.prompt import messages
 from tasks.schema import read_schema
 from tasks.task import Task
@@ -147,10 +148,12 @@ class PlanLLM(LLM):
 
     def _answer(self, task: Task) -> GenerateOutput:
         try:
-            plan = write_plan(task, read_schema(task.database), self.detail, self.seed)
+            schema = read_schema(task.database)
+            plan = write_plan(task, schema, self.detail, self.seed)
+            sql = plain_sql(task.gold_sql, schema)  # in the plan's names, which gold's aliases are not
         except CannotPlan as error:
             return _output(None, f"{CANNOT_PLAN}: {error}")
-        return _output(render(plan, task.gold_sql), "")
+        return _output(render(plan, sql), "")
 
 
 class ServerLLM(OpenAILLM):

@@ -55,7 +55,9 @@ def ask_list(scene: Scene, subject: Subject) -> str:
     if table.who and subject.mods:
         heads += [f"Who are the {subject.many}?"] * 2
     if subject.mods:
-        heads += [f"Show me every {subject.one}, {label} only.", f"Any {subject.many}? Give me their {labels}."]
+        heads += [f"Any {subject.many}? Give me their {labels}."]
+    if subject.mods and not any(mod.whole for mod in subject.mods):
+        heads += [f"Show me every {subject.one}, {label} only."]
     return sentence(rng.choice(heads))
 
 

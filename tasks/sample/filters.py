@@ -98,7 +98,7 @@ class Scene:
             where = f"{column.ref} IN ({', '.join(map(literal, values))})"
         else:
             where = f"({' OR '.join(f'{column.ref} = {literal(v)}' for v in values)})"
-        return Mod(said, (where,), columns=(column.name,))
+        return Mod(said, (where,), whole=bool(ending), columns=(column.name,))
 
     def unlike(self, column: Column) -> Mod:
         """Return "column is not value"."""

@@ -22,8 +22,8 @@ SCHEDULE: dict[Level, tuple[tuple[Kind, int], ...]] = {
         (basic.list_one, 3), (basic.list_two, 3), (basic.list_either, 2), (basic.list_special, 2),
         (basic.list_columns, 1), (basic.count_rows, 3), (basic.different, 1), (basic.look_up, 1), (basic.measure, 2),
         (basic.both_ends, 1), (ranked.best_one, 2), (ranked.best_value, 1), (ranked.best_few, 1),
-        (ranked.sorted_list, 1), (groups.count_groups, 1), (groups.measure_groups, 1), (groups.big_groups, 1), (groups.top_group, 1),
-        (groups.top_measure_group, 1),
+        (ranked.sorted_list, 1), (groups.count_groups, 1), (groups.measure_groups, 1), (groups.big_groups, 1),
+        (groups.top_group, 1), (groups.top_measure_group, 1),
     ),
     "L2": (
         (subqueries.than_average, 2), (subqueries.than_named, 1), (subqueries.same_as, 1), (subqueries.extremes, 1),

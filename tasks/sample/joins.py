@@ -56,7 +56,8 @@ def best_joined(scene: Scene) -> Draft:
     subject = joined_subject(scene, link)
     way = scene.pick(["most", "least"])
     column = scene.column(subject.table, "measure", "date", says=way, full=True)
-    one, label = extreme_one(subject, scene.pick(column.say(way))), subject.table.label.noun
+    phrase = scene.pick(p for p in column.say(way) if " the " not in p)
+    one, label = extreme_one(subject, phrase), subject.table.label.noun
     heads = [
         f"What is the {label} of {one}?",
         f"{'Who' if subject.table.who else 'What'} is {one}?",
@@ -205,7 +206,11 @@ def parallel(phrase: str, one: str, other: str) -> tuple[str, str, str, str]:
     ('make _', 'red wines', 'white wines', 'no')
     """
     word = phrase.removesuffix(" _").rpartition(" ")[2]
-    if not phrase.endswith(" _") or word not in {"by", "at", "in", "with", "for", "from", "on", "to", "of"}:
+    if (
+        phrase == "with _"
+        or not phrase.endswith(" _")
+        or word not in {"by", "at", "in", "with", "for", "from", "on", "to", "of"}
+    ):
         return phrase, one, other, "no"
     return phrase.removesuffix(f"{word} _") + "_", f"{word} {one}", f"{word} {other}", "not"
 

@@ -65,8 +65,10 @@ class Subject:
 
     @property
     def deep(self) -> bool:
-        """Whether a restriction follows a nested one, so that only a full clause keeps them apart."""
-        return any(mod.joins for mod in self.said_after[:-1])
+        """Whether a restriction stands beside a nested one, so that only a full clause keeps them apart."""
+        first = self.said_after[:-1]
+        compared = any(" (SELECT " in condition for mod in self.mods for condition in mod.where)
+        return any(mod.joins for mod in first) or bool(first and compared)
 
     @property
     def clause(self) -> str:

@@ -16,7 +16,8 @@ def superlative(scene: Scene) -> tuple[Table, Column, Subject, str, str]:
     if scene.chance(0.4):
         subject = subject.and_(scene.filter(table, besides=(column.name,), short=True))
     order = f"{column.ref} DESC" if way == "most" else f"{column.ref}{scene.pick(['', ' ASC'])}"
-    return table, column, subject, scene.pick(column.say(way)), order
+    phrases = (p for p in column.say(way) if " the " not in p or not subject.said_after)  # no two clauses in a row
+    return table, column, subject, scene.pick(phrases), order
 
 
 def extreme_one(subject: Subject, phrase: str) -> str:

@@ -1,7 +1,6 @@
 """Questions that need a subquery and no join (L2)."""
 
 from tasks.sample.asking import Draft, ask_count, ask_list, ask_measure
-from tasks.sample.basic import in_order
 from tasks.sample.domain import Column, Link, Table
 from tasks.sample.filters import NotHere, Scene
 from tasks.sample.phrase import Mod, Subject
@@ -39,7 +38,7 @@ def than_average(scene: Scene) -> Draft:
     if column.year:
         raise NotHere
     mods = [scene.filter(table, besides=(column.name,), short=True)] if scene.chance(0.3) else []
-    subject = in_order(Subject(table, (*mods, above(scene, table, column))))
+    subject = Subject(table, (*mods, above(scene, table, column)))
     return list_or_count(scene, subject)
 
 
@@ -47,7 +46,7 @@ def than_named(scene: Scene) -> Draft:
     table = scene.table("measure")
     column = scene.column(table, "measure", says="than", full=True)
     mods = [scene.filter(table, besides=(column.name,), short=True)] if scene.chance(0.25) else []
-    return list_or_count(scene, in_order(Subject(table, (*mods, beyond_named(scene, table, column)))))
+    return list_or_count(scene, Subject(table, (*mods, beyond_named(scene, table, column))))
 
 
 def same_as(scene: Scene) -> Draft:

@@ -61,7 +61,7 @@ def relative(vp: str, who: bool, one: bool = False) -> str:
     verb, _, rest = vp.partition(" ")
     if verb == "with":
         return vp
-    if verb in ("are", "were") and " " in rest and not rest.startswith(("not ", "never ")):
+    if verb in ("are", "were") and " " in rest and not rest.startswith(("not ", "never ", "a ", "an ")):
         return rest
     return f"{'who' if who else 'that'} {singular(vp) if one else vp}"
 
