@@ -68,15 +68,16 @@ def _batch(model, tokenizer, texts: list[str], max_new_tokens: int) -> list[Answ
             stopping_criteria=StoppingCriteriaList([AfterSql(tokenizer, length)]),
         )
     seconds = (time.monotonic() - begun) / len(texts)
-    return [_answer(tokenizer, row[length:].tolist(), max_new_tokens, seconds) for row in output]
+    return [_answer(tokenizer, row[length:].tolist(), seconds) for row in output]
 
 
-def _answer(tokenizer, tokens: list[int], max_new_tokens: int, seconds: float) -> Answer:
-    ended = tokenizer.eos_token_id in tokens
-    if ended:
-        tokens = tokens[: tokens.index(tokenizer.eos_token_id) + 1]
-    while tokens and not ended and tokens[-1] == tokenizer.pad_token_id:
-        tokens.pop()  # padding behind a row that </sql> stopped
-    text = tokenizer.decode(tokens, skip_special_tokens=True)
-    stopped = ended or "</sql>" in text or len(tokens) < max_new_tokens
-    return Answer(text.strip(), len(tokens), round(seconds, 4), stopped)
+def _answer(tokenizer, tokens: list[int], seconds: float) -> Answer:
+    end, padding = tokenizer.eos_token_id, tokenizer.pad_token_id
+    said = tokens[: tokens.index(end)] if end in tokens else tokens
+    while said and said[-1] == padding:
+        said = said[:-1]
+    text = tokenizer.decode(said, skip_special_tokens=True)
+    # Behind </sql> there is padding only, even where the padding is the end token: the row was stopped there.
+    closed = "</sql>" in text
+    ended = end in tokens and not closed
+    return Answer(text.strip(), len(said) + ended, round(seconds, 4), closed or ended)

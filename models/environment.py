@@ -25,6 +25,8 @@ def prepare(cfg: Config) -> None:
     for name in ("torchao", "torch.utils._pytree", "bitsandbytes"):  # they report optional parts that are missing on CPU
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning)
+    # PEFT looks for the base model's config under the name that the config gives, at every save.
+    warnings.filterwarnings("ignore", message="Could not find a config file in")
     if cfg.model.backend == "unsloth":
         os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(Path(cfg.folder, "unsloth").absolute()))
         os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")

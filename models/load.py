@@ -1,6 +1,5 @@
 """The model in memory, its tokenizer, and its adapter."""
 
-import json
 from pathlib import Path
 
 import torch
@@ -10,6 +9,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils.logging import disable_progress_bar
 
 from configs.errors import ConfigError
+from configs.files import read_json
 from configs.schema import Model
 from models.sources import model_source
 
@@ -86,7 +86,7 @@ def check_adapter(folder: Path, cfg: Model) -> None:
     file = folder / "adapter_config.json"
     if not file.exists() or not (folder / "adapter_model.safetensors").exists():
         raise ConfigError(f"{folder}: no adapter there (adapter_config.json and adapter_model.safetensors)")
-    saved = json.loads(file.read_text(encoding="utf-8"))
+    saved = read_json(file)
     for key, was, now in (
         ("model.name", saved["base_model_name_or_path"], cfg.name),
         ("model.lora.r", saved["r"], cfg.lora.r),

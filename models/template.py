@@ -14,9 +14,9 @@ def prompt_text(tokenizer, messages: list[dict[str, str]]) -> str:
 def check_template(tokenizer) -> None:
     """Raise ConfigError for a template with which training on answers would teach the wrong thing.
 
-    Three things go wrong in the field: the prompt is no prefix of the whole conversation (the loss then starts
-    in the wrong place), the template opens <think> itself (the answer then lacks it), and no end token follows
-    the answer (the trained model never stops).
+    Four things go wrong in the field: the prompt is no prefix of the whole conversation (the loss then starts
+    in the wrong place), the template opens <think> itself (the answer then lacks it), it takes the thinking out
+    of the answer, and no end token follows the answer (the trained model never stops).
     """
     if not tokenizer.chat_template:
         raise ConfigError(f"{tokenizer.name_or_path}: no chat template; take the model's -Instruct release")
@@ -29,5 +29,8 @@ def check_template(tokenizer) -> None:
         raise ConfigError(
             f"{tokenizer.name_or_path}: its chat template opens <think> itself; take a non-thinking release"
         )
-    if not whole.removeprefix(prompt).removeprefix(answer).strip().startswith(tokenizer.eos_token):
+    behind = whole.removeprefix(prompt)
+    if not behind.startswith(answer):
+        raise ConfigError(f"{tokenizer.name_or_path}: its chat template changes the answer; take a non-thinking release")
+    if not behind.removeprefix(answer).strip().startswith(tokenizer.eos_token):
         raise ConfigError(f"{tokenizer.name_or_path}: its chat template puts no {tokenizer.eos_token} after an answer")
