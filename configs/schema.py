@@ -5,7 +5,7 @@ through `sft.trainer` and `rl.trainer` and are checked against the installed TRL
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -39,6 +39,12 @@ class Data(Strict):
     """How a prompt shows the schema: compact CREATE TABLE lines, or M-Schema with types and examples."""
     sample_values: int = Field(3, ge=0, le=10)
     """Example values shown per column."""
+
+    @model_validator(mode="after")
+    def _files_need_a_path(self) -> "Data":
+        if self.source != "sample" and not self.path:
+            raise ValueError(f"source {self.source!r} needs data.path, where its files are")
+        return self
 
 
 class Lora(Strict):
@@ -96,12 +102,12 @@ class Distill(Strict):
     """Verified traces wanted for training."""
     validation_traces: int = Field(100, ge=0)
     """Verified traces wanted for the validation loss, from the validation databases."""
-    levels: dict[Literal["L1", "L2", "L3", "L4"], float] = {}
+    levels: dict[Literal["L1", "L2", "L3", "L4"], Annotated[float, Field(gt=0)]] = {}
     """Target share of each level; none: as the questions come."""
     detail: Literal["short", "full"] = "full"
     """How long a plan the `plan` teacher writes: `short` is terse (for tiny models), `full` explains."""
     batch_size: int = Field(50, ge=1)
-    """Questions per distilabel batch; an interrupted run loses at most one."""
+    """Questions per distilabel batch; an interrupted run loses at most two."""
 
     @model_validator(mode="after")
     def _openai_needs_a_model(self) -> "Distill":
@@ -223,6 +229,16 @@ class Config(Strict):
     """Stage 4."""
     sandbox: Sandbox = Sandbox()
     """Limits of every query."""
+
+    @model_validator(mode="after")
+    def _lengths_fit(self) -> "Config":
+        longest = self.rl.max_prompt_length + self.rl.max_completion_length
+        if longest > self.model.max_length:
+            raise ValueError(
+                f"rl.max_prompt_length + rl.max_completion_length = {longest} is more than "
+                f"model.max_length {self.model.max_length}"
+            )
+        return self
 
     @property
     def folder(self) -> Path:

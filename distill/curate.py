@@ -137,7 +137,5 @@ def shortfalls(now: Standing) -> list[str]:
     reached = sum(now.aimed.values())
     if reached < now.goal.total:
         questions = sum(map(len, now.goal.queues.values()))
-        lines.append(
-            f"{now.goal.split}: {reached} of {now.goal.total} traces: all {questions} questions are used up"
-        )
+        lines.append(f"{now.goal.split}: {reached} of {now.goal.total} traces: all {questions} questions are used up")
     return lines

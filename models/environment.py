@@ -22,7 +22,11 @@ def prepare(cfg: Config) -> None:
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     if needs_no_hub(cfg.model.name):
         os.environ["HF_HUB_OFFLINE"] = "1"
-    for name in ("torchao", "torch.utils._pytree", "bitsandbytes"):  # they report optional parts that are missing on CPU
+    for name in (
+        "torchao",
+        "torch.utils._pytree",
+        "bitsandbytes",
+    ):  # they report optional parts that are missing on CPU
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning)
     # PEFT looks for the base model's config under the name that the config gives, at every save.

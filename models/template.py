@@ -31,6 +31,8 @@ def check_template(tokenizer) -> None:
         )
     behind = whole.removeprefix(prompt)
     if not behind.startswith(answer):
-        raise ConfigError(f"{tokenizer.name_or_path}: its chat template changes the answer; take a non-thinking release")
+        raise ConfigError(
+            f"{tokenizer.name_or_path}: its chat template changes the answer; take a non-thinking release"
+        )
     if not behind.removeprefix(answer).strip().startswith(tokenizer.eos_token):
         raise ConfigError(f"{tokenizer.name_or_path}: its chat template puts no {tokenizer.eos_token} after an answer")

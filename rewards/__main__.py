@@ -12,9 +12,7 @@ def described(name: str) -> str:
     """Return a reward's name, the first line of its docstring, and its settings with their defaults."""
     function = find_reward(name)
     settings = [
-        f"{p.name}={p.default!r}"
-        for p in signature(function).parameters.values()
-        if p.kind is Parameter.KEYWORD_ONLY
+        f"{p.name}={p.default!r}" for p in signature(function).parameters.values() if p.kind is Parameter.KEYWORD_ONLY
     ]
     first_line = (getdoc(function) or "no docstring").splitlines()[0]
     return f"{name}\n    {first_line}\n    {', '.join(settings) or 'no settings'}"
@@ -25,9 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m rewards", description="Rewards that a config can name.")
     commands = parser.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("list", help="names, what they pay for, settings and their defaults")
-    listing.add_argument(
-        "name", nargs="*", help="only these; yours too: package.module:function, file.py:function"
-    )
+    listing.add_argument("name", nargs="*", help="only these; yours too: package.module:function, file.py:function")
     names = parser.parse_args(arguments).name or list(BUILTIN)
     try:
         print("\n\n".join(described(name) for name in names))

@@ -3,8 +3,9 @@
 from typing import Literal
 
 from configs.errors import ConfigError
-from rewards.text import Completion, answered_sql
+from rewards.text import Completion, text_of
 from sandbox import Limits, Result, execute_many, is_ordered, same_result
+from tasks.trace import extract_sql
 
 
 def sql_execution(
@@ -20,6 +21,7 @@ def sql_execution(
     judge: Literal["multiset", "bird"] = "multiset",
     timeout_s: float = 5.0,
     max_rows: int = 10_000,
+    memory_mb: int = 512,
     workers: int = 2,
     **_: object,
 ) -> list[float | None]:
@@ -32,11 +34,11 @@ def sql_execution(
     gold query has an ORDER BY; under `bird` neither order nor repetition does.
     """
     _check_order(right, runs, fails, nothing)
-    sqls = [answered_sql(completion) for completion in completions]
+    sqls = [extract_sql(text_of(completion)) for completion in completions]
     answered = [(where, sql) for where, sql in zip(database, sqls, strict=True) if sql is not None]
     golds = list(zip(database, gold_sql, strict=True))
     pairs = list(dict.fromkeys(golds + answered))
-    limits = Limits(timeout_s=timeout_s, max_rows=max_rows)
+    limits = Limits(timeout_s, max_rows, memory_mb)
     results = dict(zip(pairs, execute_many(pairs, limits, workers), strict=True))
 
     def score(where: str, gold: str, sql: str | None) -> float | None:

@@ -25,7 +25,4 @@ def match_format_approximately(
     outweighs right rows, and an answer without tags outweighs the rest of its group, so the default here is
     gentler; `penalty: 1.0` gives the published values.
     """
-    return [
-        sum(bonus if text.count(tag) == 1 else -penalty for tag in _TAGS)
-        for text in map(text_of, completions)
-    ]
+    return [sum(bonus if text.count(tag) == 1 else -penalty for tag in _TAGS) for text in map(text_of, completions)]

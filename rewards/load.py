@@ -26,15 +26,20 @@ BUILTIN = {
 COLUMNS = ("task_id", "question", "gold_sql", "database", "level")
 
 
-def load_reward(name: str, params: dict[str, Any], folder: Path | None = None) -> Reward:
+def load_reward(
+    name: str, params: dict[str, Any], folder: Path | None = None, defaults: dict[str, Any] | None = None
+) -> Reward:
     """Return the reward `name` with its settings `params` bound; ConfigError for anything wrong with them.
 
     name: a key of BUILTIN, `package.module:function`, or `path/to/file.py:function`, where the path is
-    relative to `folder` or else to the working directory.  The result keeps the function's `__name__`
+    relative to `folder` or else to the working directory.
+    defaults: settings of the run (the sandbox's limits), for rewards that have such a parameter.
+    The result keeps the function's `__name__`
     (training logs under it), and pickles where the function's module can be imported.
     """
     function = find_reward(name, folder)
     _check_params(name, function, params)
+    params = {key: value for key, value in (defaults or {}).items() if key in _settings(function)} | params
     reward = update_wrapper(partial(function, **params), function)
     if name in BUILTIN:  # ours take an empty batch, and look at their settings before they look at answers
         reward(prompts=[], completions=[], **{column: [] for column in COLUMNS})
@@ -98,8 +103,7 @@ def _module_name(path: Path) -> str:
 
 
 def _check_params(name: str, function: Reward, params: dict[str, Any]) -> None:
-    parameters = signature(function).parameters.values()
-    settings = {p.name: p for p in parameters if p.kind is Parameter.KEYWORD_ONLY}
+    settings = _settings(function)
     for key in params:
         if key not in settings:
             takes = ", ".join(settings) or "none (settings are keyword-only parameters, after a *)"
@@ -108,12 +112,16 @@ def _check_params(name: str, function: Reward, params: dict[str, Any]) -> None:
     for key, parameter in settings.items():
         if parameter.default is Parameter.empty and key not in params:
             raise ConfigError(f"reward {name!r} needs the parameter {key!r}")
-    if all(p.kind is not Parameter.VAR_KEYWORD for p in parameters):
+    if all(p.kind is not Parameter.VAR_KEYWORD for p in signature(function).parameters.values()):
         raise ConfigError(f"reward {name!r} must end in **_: training hands it columns that it may not know")
     hints = get_type_hints(function)
     for key, value in params.items():
         if key in hints and not _fits(value, hints[key]):
             raise ConfigError(f"reward {name!r}: {key} is {value!r}, allowed: {_words(hints[key])}")
+
+
+def _settings(function: Reward) -> dict[str, Parameter]:
+    return {p.name: p for p in signature(function).parameters.values() if p.kind is Parameter.KEYWORD_ONLY}
 
 
 def _fits(value: object, hint: Any) -> bool:

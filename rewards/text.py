@@ -1,7 +1,5 @@
 """The words of a completion, whichever way the trainer hands it over."""
 
-from tasks.trace import extract_sql
-
 Completion = str | list[dict[str, str]]
 
 
@@ -16,17 +14,3 @@ def text_of(completion: Completion) -> str:
     if isinstance(completion, str):
         return completion
     return completion[-1]["content"] if completion else ""
-
-
-def answered_sql(completion: Completion) -> str | None:
-    """Return the query that a completion gives as its answer, in any form; None where there is none.
-
-    What stands in <think> is no answer, not even where the answer was cut before </think>.
-
-    >>> answered_sql("<think>plan</think><sql>SELECT 1</sql>")
-    'SELECT 1'
-    >>> answered_sql("<think>maybe SELECT 1") is None
-    True
-    """
-    answer = text_of(completion).rpartition("</think>")[2].partition("<think>")[0]
-    return extract_sql(answer)

@@ -31,7 +31,8 @@ DEFAULTS = {
 
 def train(cfg: Config, fresh: bool = False) -> Path:
     """Improve the SFT adapter; return the folder of the new one."""
-    rewards = [load_reward(reward.name, reward.params) for reward in cfg.rl.rewards]
+    limits = cfg.sandbox.model_dump()
+    rewards = [load_reward(reward.name, reward.params, defaults=limits) for reward in cfg.rl.rewards]
     settings = cfg.model_dump(mode="json", include={"seed", "data", "model", "rl", "sandbox"})
     sft_adapter = cfg.folder / "sft" / "adapter"
     begun = begin(cfg, "rl", settings, {"SFT adapter": sft_adapter}, fresh)

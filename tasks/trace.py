@@ -52,16 +52,14 @@ def extract_sql(text: str) -> str | None:
     """Return the query in an answer of any form, None where there is none.
 
     Looked for after </think>, in this order: the last <sql> block (its end may be missing), the last fenced
-    block, the first SELECT or WITH up to the end.  A plan that never ends holds no answer.
+    block, the first SELECT or WITH up to the end.  What stands in <think> is no answer, closed or not.
 
     >>> extract_sql("The answer is: ```sql\\nSELECT 1\\n```")
     'SELECT 1'
     >>> extract_sql("<think>SELECT 2</think> I don't know.") is None
     True
     """
-    _, closed, answer = text.rpartition("</think>")
-    if not closed and "<think>" in text:
-        return None
+    answer = text.rpartition("</think>")[2].partition("<think>")[0]
     marked = "<sql>" in answer
     answer = answer.rpartition("<sql>")[2].partition("</sql>")[0]
     if fenced := _FENCE.findall(answer):

@@ -157,8 +157,10 @@ def asked(*texts: str) -> list[list[dict[str, str]]]:
     return [[{"role": "user", "content": text}] for text in texts]
 
 
-def test_a_batch_answers_as_each_prompt_would_alone(loaded):
-    model, tokenizer = loaded
+def test_a_batch_answers_as_each_prompt_would_alone(tiny, adapter):
+    model, tokenizer = load_model(tiny)
+    model = add_adapter(model, tiny, seed=0)  # random, and not of use: without it each answer repeats one token
+    load_adapter(model, adapter[0], tiny)
     prompts = asked("How many?", "Which of the stations have no trip at all, by name?", "Name " * 40, "Who?")
     together = dict(pair for batch in answers(model, tokenizer, prompts, max_new_tokens=12, batch_size=3) for pair in batch)
     assert sorted(together) == [0, 1, 2, 3]

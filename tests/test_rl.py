@@ -1,0 +1,177 @@
+"""rl: prompts that fit, batches that divide, the reference policy, rewards that fail, and what is written down."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoTokenizer
+from trl import GRPOConfig
+
+from configs.errors import ConfigError
+from configs.files import read_json, read_jsonl, write_json, write_whole
+from configs.schema import Config, Model, Reward, Rl
+from models.load import add_adapter, load_adapter, load_model, name_base
+from models.progress import save_adapter
+from models.sources import model_source
+from rl import train as stage
+from rl.prompts import prompts_that_fit
+from rl.reference import keep_reference
+from sandbox import database_file
+from tasks.load import Splits
+from tasks.task import Task
+
+REWARDS = '''
+def vowels(completions, *, scale: float = 1.0, **_):
+    """Return the number of vowels, which even random text has."""
+    return [scale * sum(letter in "aeiou" for letter in said[0]["content"]) for said in completions]
+
+def unsure(completions, **_):
+    return [None if index % 2 else 1.0 for index, _ in enumerate(completions)]
+
+def broken(completions, **_):
+    return [1 / 0 for _ in completions]
+'''
+QUIET = {"save_strategy": "no", "learning_rate": 0.01, "warmup_steps": 0}
+
+
+@pytest.fixture(scope="module")
+def tasks(cache) -> tuple[Task, ...]:
+    database = str(database_file("CREATE TABLE city (name TEXT, people INTEGER); INSERT INTO city VALUES ('Oslo', 7);"))
+    return tuple(
+        Task(task_id=str(n), question="How many cities? " + "Say! " * n, evidence="", gold_sql="SELECT count(*) FROM city",
+             database=database, level="L1")
+        for n in (0, 1, 2, 200)
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def sft_adapter(tiny, tmp_path_factory) -> Path:
+    """An adapter far from the base model."""
+    folder = tmp_path_factory.mktemp("sft") / "adapter"
+    model, tokenizer = load_model(tiny)
+    model = add_adapter(model, tiny, seed=0)
+    name_base(model, tiny)
+    torch.manual_seed(0)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.3)
+    save_adapter(model, tokenizer, folder)
+    return folder
+
+
+@pytest.fixture
+def run(tiny, tasks, sft_adapter, tmp_path, monkeypatch):
+    """Return a function that runs the stage on those tasks and that adapter, and returns its folder."""
+    write_whole(tmp_path / "my_rewards.py", REWARDS)
+    monkeypatch.setattr(stage, "load_tasks", lambda data, seed: Splits(tasks, (), (), {}))
+
+    def run(*rewards: str, **trainer: object) -> Path:
+        cfg = Config(
+            name="trial",
+            runs=str(tmp_path),
+            model=tiny,
+            rl=Rl(
+                prompts_per_step=2,
+                generations=4,
+                micro_batch=4,
+                max_completion_length=12,
+                rewards=[Reward(name=f"{tmp_path}/my_rewards.py:{reward}") for reward in rewards],
+                trainer=QUIET | {"max_steps": 2} | trainer,
+            ),
+        )
+        (cfg.folder / "sft").mkdir(parents=True, exist_ok=True)
+        if not (cfg.folder / "sft" / "adapter").exists():
+            (cfg.folder / "sft" / "adapter").symlink_to(sft_adapter)
+            write_json(cfg.folder / "sft" / "state.json", {"status": "finished"})
+        return stage.train(cfg).parent
+
+    return run
+
+
+def test_longer_prompts_are_left_out_and_counted(tiny, tasks):
+    tokenizer = AutoTokenizer.from_pretrained(model_source("tiny"))
+    cfg = Config(name="trial", model=tiny, rl=Rl(max_prompt_length=100))
+    data, left_out = prompts_that_fit(tasks, tokenizer, cfg)
+    assert (len(data), left_out) == (3, 1)
+    assert data["task_id"] == ["0", "1", "2"] and data[1]["gold_sql"] == "SELECT count(*) FROM city"
+    assert {"prompt", "question", "database", "level"} <= set(data.column_names)
+    assert [message["role"] for message in data[0]["prompt"]] == ["system", "user"]
+    lengths = [len(tokenizer.apply_chat_template(p, add_generation_prompt=True, return_dict=False)) for p in data["prompt"]]
+    exactly, over = (
+        Config(name="trial", model=tiny, rl=Rl(max_prompt_length=length)) for length in (lengths[0], lengths[0] - 1)
+    )
+    assert prompts_that_fit(tasks[:1], tokenizer, exactly)[1] == 0
+    with pytest.raises(ConfigError, match=f"{lengths[0] - 1}: every prompt is longer, the shortest has {lengths[0]}"):
+        prompts_that_fit(tasks, tokenizer, over)
+
+
+@pytest.mark.parametrize(("prompts", "generations", "micro_batch"), [(1, 2, 1), (1, 2, 2), (2, 4, 8), (3, 8, 6), (5, 3, 5)])
+def test_every_batch_that_the_schema_allows_is_one_that_trl_takes(tmp_path, prompts, generations, micro_batch):
+    rl = Rl(prompts_per_step=prompts, generations=generations, micro_batch=micro_batch)
+    made = GRPOConfig(**stage._arguments(Config(name="trial", rl=rl), tmp_path, stage.DEFAULTS))
+    assert made.generation_batch_size == prompts * generations
+    assert made.per_device_train_batch_size * made.gradient_accumulation_steps == prompts * generations
+    assert made.steps_per_generation == made.gradient_accumulation_steps  # each step learns from new completions
+    assert made.num_generations == generations
+
+
+def test_the_completions_are_written_down_with_scores_and_advantages(run, sft_adapter, tiny):
+    folder = run("vowels", "unsure")
+    rows = read_jsonl(folder / "completions.jsonl")
+    assert [row["step"] for row in rows] == [1] * 8 + [2] * 8
+    for row in rows:
+        assert row["rewards"]["vowels"] == sum(letter in "aeiou" for letter in row["completion"])
+        assert "How many cities?" in row["prompt"] and isinstance(row["advantage"], float)
+    assert [row["rewards"]["unsure"] for row in rows] == [1.0, None] * 8
+    for start in range(0, 16, 4):  # the groups: one prompt each, advantages around 0, the highest for the best answer
+        group = rows[start : start + 4]
+        totals = [row["rewards"]["vowels"] + (row["rewards"]["unsure"] or 0) for row in group]
+        assert len({row["prompt"] for row in group}) == 1
+        assert sum(row["advantage"] for row in group) == pytest.approx(0, abs=1e-4)
+        best = max(range(4), key=totals.__getitem__)
+        assert group[best]["advantage"] == max(row["advantage"] for row in group)
+    before, after = (_weights(tiny, each) for each in (sft_adapter, folder / "adapter"))
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+def _weights(tiny: Model, adapter: Path) -> dict[str, torch.Tensor]:
+    """Return the weights of a saved adapter, as they are once loaded."""
+    model, _ = load_model(tiny)
+    model = add_adapter(model, tiny, seed=5)
+    load_adapter(model, adapter, tiny)
+    return {name: each.data for name, each in model.named_parameters() if "lora_" in name}
+
+
+def test_the_reference_is_the_sft_model_and_stays_it(run, sft_adapter, tiny, monkeypatch):
+    trainers = []
+    monkeypatch.setattr("rl.reference.keep_reference", lambda each: (keep_reference(each), trainers.append(each)))
+    folder = run("vowels", beta=0.1, weight_decay=0.1)
+    divergence = [row["kl"] for row in read_jsonl(folder / "metrics.jsonl") if "kl" in row]
+    assert divergence[0] == pytest.approx(0, abs=1e-6) and divergence[1] > 1e-5  # and the policy has moved
+    sft, model = _weights(tiny, sft_adapter), trainers[0].model
+    for name, weight in sft.items():
+        assert torch.equal(model.get_parameter(name.replace(".default.", ".ref.")), weight)
+    assert [path.name for path in (folder / "adapter").iterdir() if path.is_dir()] == []  # no copy of the reference
+
+
+def test_without_its_copy_the_reference_would_be_the_base_model(run, monkeypatch):
+    monkeypatch.setattr("rl.reference.keep_reference", lambda trainer: trainer.model.delete_adapter("ref"))
+    folder = run("vowels", beta=0.1, max_steps=1)
+    assert read_jsonl(folder / "metrics.jsonl")[0]["kl"] > 0.01
+
+
+def test_a_bug_in_a_reward_stops_the_run_and_is_no_score(run, tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        run("vowels", "broken")
+    assert not (tmp_path / "trial" / "rl" / "adapter").exists()
+    assert not (tmp_path / "trial" / "rl" / "completions.jsonl").exists()
+
+
+def test_a_run_killed_after_its_last_checkpoint_still_gets_its_adapter(run):
+    folder = run("vowels", save_strategy="steps", save_steps=1)
+    rows, state = read_jsonl(folder / "completions.jsonl"), folder / "state.json"
+    write_json(state, read_json(state) | {"status": "running"})
+    (folder / "adapter").rename(folder / "gone")
+    assert run("vowels", save_strategy="steps", save_steps=1) == folder
+    assert (folder / "adapter" / "adapter_model.safetensors").exists()
+    assert read_jsonl(folder / "completions.jsonl") == rows
