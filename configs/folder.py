@@ -235,8 +235,8 @@ def _set_aside(folder: Path) -> bool:
 
 def _sweep(folder: Path) -> None:
     """Remove what a killed process was still writing."""
-    for path in folder.rglob(f".*{PARTIAL}*"):
-        path.unlink()
+    for path in list(folder.rglob(f".*{PARTIAL}*")):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _lock(cfg: Config, stage: str) -> None:

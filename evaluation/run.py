@@ -12,6 +12,7 @@ from configs.screen import progress, say
 from configs.stage import begin, finish, wrote
 from evaluation.score import judge_answers, summarise
 from evaluation.table import result_table
+from models.adapter import check_adapter
 from models.environment import prepare
 from tasks.load import load_tasks
 from tasks.prompt import messages
@@ -52,6 +53,7 @@ def _adapter(cfg: Config, name: Stage) -> Path | None:
             f"evaluation.models: {folder} is missing; run python -m {name} first, "
             f"or measure what is there: evaluation.models=[{','.join(measured)}]"
         )
+    check_adapter(folder, cfg.model)
     return folder
 
 

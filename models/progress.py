@@ -72,7 +72,7 @@ def last_checkpoint(folder: Path) -> str | None:
 
 def save_adapter(model, tokenizer, folder: Path) -> None:
     """Write adapter and tokenizer to `folder`, whole or not at all; only the trained adapter, no reference copy."""
-    aside = folder.with_name(f".{folder.name}.partial-")
+    aside = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(aside, ignore_errors=True)
     model.save_pretrained(aside, selected_adapters=["default"])
     tokenizer.save_pretrained(aside)
@@ -81,5 +81,6 @@ def save_adapter(model, tokenizer, folder: Path) -> None:
 
 
 def own_progress_only(trainer) -> None:
-    """Take out the trainer's own printing: `Progress` shows the same once."""
+    """Take out the trainer's own printing, which `Progress` does once, and its model card, which knows too little."""
     trainer.remove_callback(PrinterCallback)
+    trainer.create_model_card = lambda *_, **__: None

@@ -112,7 +112,9 @@ def _tiny(folder: Path) -> None:
         max_position_embeddings=4096,
         tie_word_embeddings=True,
     )
-    _save(AutoModelForCausalLM.from_config(settings, dtype=torch.float32), tokenizer, folder)
+    model = AutoModelForCausalLM.from_config(settings, dtype=torch.float32)
+    model.get_input_embeddings().weight.data.mul_(8)  # else an adapter alone cannot move it at all
+    _save(model, tokenizer, folder)
 
 
 def _save(model, tokenizer, folder: Path) -> None:

@@ -4,8 +4,8 @@
 def keep_reference(trainer) -> None:
     """Give a trainer with β > 0 a frozen copy of the adapter it starts from, under the name that TRL looks for.
 
-    TRL takes the adapter named `ref` for the reference and makes it itself; under Unsloth that step is left
-    out, and the reference would silently be the base model.
+    TRL takes the adapter named `ref` for the reference and makes it itself.  Some versions of Unsloth leave that
+    step out, and then the reference would silently be the base model; so it is made sure of here.
     """
     model = trainer.model
     if trainer.beta == 0.0 or "ref" in model.peft_config:

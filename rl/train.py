@@ -8,6 +8,7 @@ from pathlib import Path
 from configs.schema import Config
 from configs.screen import say
 from configs.stage import begin, finish, wrote
+from models.adapter import check_adapter
 from models.environment import precision, prepare
 from rewards import load_reward
 from tasks.load import load_tasks
@@ -39,6 +40,7 @@ def train(cfg: Config, fresh: bool = False) -> Path:
     adapter = begun.folder / "adapter"
     if begun.status == "finished":
         return adapter
+    check_adapter(sft_adapter, cfg.model)
     tasks = load_tasks(cfg.data, cfg.seed).train
 
     prepare(cfg)
@@ -70,7 +72,10 @@ def train(cfg: Config, fresh: bool = False) -> Path:
     own_progress_only(trainer)
     keep_reference(trainer)
     trainer.add_callback(CompletionLog(begun.folder, trainer))
-    done = trainer.train(resume_from_checkpoint=last_checkpoint(begun.folder))
+    checkpoint = last_checkpoint(begun.folder)
+    if checkpoint:  # where a reference lies beside the policy, the trainer brings back that one only
+        load_adapter(trainer.model, Path(checkpoint), cfg.model)
+    done = trainer.train(resume_from_checkpoint=checkpoint)
     save_adapter(trainer.model, tokenizer, adapter)
     finish(begun, steps=done.global_step, questions=len(data), left_out=left_out)
     wrote(

@@ -1,16 +1,19 @@
 """models: templates that can teach, adapters that come back, answers that stop, checkpoints that are whole."""
 
 import copy
-import json
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from configs.errors import ConfigError
-from configs.files import append_jsonl, read_jsonl, write_json
+from configs.files import append_jsonl, read_json, read_jsonl, write_json
+from configs.schema import Config
+from configs.stage import begin
+from models.adapter import check_adapter
 from models.answer import answers
-from models.load import add_adapter, check_adapter, load_adapter, load_model, name_base
+from models.load import add_adapter, load_adapter, load_model, name_base
 from models.progress import forget_after, last_checkpoint, save_adapter
 from models.sources import CHATML, model_source
 from models.template import check_template, prompt_text
@@ -67,7 +70,7 @@ def test_a_hub_name_that_cannot_be_had_is_one_line(tiny):
 
 def test_a_model_is_made_once(tiny, loaded, monkeypatch):
     monkeypatch.setattr("models.sources.MADE_HERE", {"tiny": None})  # making it again would fail
-    assert json.loads(open(f"{model_source('tiny')}/config.json").read())["hidden_size"] == 64
+    assert read_json(Path(model_source("tiny"), "config.json"))["hidden_size"] == 64
 
 
 def a_trained_adapter(tiny, folder) -> dict[str, torch.Tensor]:
@@ -101,7 +104,7 @@ def test_an_adapter_comes_back_as_it_was_saved(tiny, adapter):
 
 
 def test_a_saved_adapter_names_its_base_as_the_config_does(adapter):
-    assert json.loads((adapter[0] / "adapter_config.json").read_text())["base_model_name_or_path"] == "tiny"
+    assert read_json(adapter[0] / "adapter_config.json")["base_model_name_or_path"] == "tiny"
 
 
 @pytest.mark.parametrize(
@@ -131,8 +134,9 @@ def test_a_folder_without_an_adapter_is_refused(tiny, tmp_path):
         check_adapter(tmp_path, tiny)
 
 
-def test_an_adapter_is_saved_whole_or_not_at_all(tiny, adapter, tmp_path):
-    folder = tmp_path / "adapter"
+def test_an_adapter_is_saved_whole_or_not_at_all(tiny, tmp_path):
+    begun = begin(Config(name="trial", runs=str(tmp_path)), "sft", {}, {})
+    folder = begun.folder / "adapter"
     a_trained_adapter(tiny, folder)
     before = load_file(folder / "adapter_model.safetensors")
 
@@ -148,9 +152,11 @@ def test_an_adapter_is_saved_whole_or_not_at_all(tiny, adapter, tmp_path):
         save_adapter(model, Cut(), folder)
     after = load_file(folder / "adapter_model.safetensors")
     assert all(torch.equal(before[name], after[name]) for name in before)
+    assert begin(Config(name="trial", runs=str(tmp_path)), "sft", {}, {}).status == "resume"
     save_adapter(model, tokenizer, folder)
-    assert [path.name for path in tmp_path.iterdir()] == ["adapter"]
-    assert not torch.equal(next(iter(load_file(folder / "adapter_model.safetensors").values())), before.popitem()[1])
+    assert {path.name for path in begun.folder.iterdir()} == {"adapter", "state.json"}  # nothing half-written is left
+    after = load_file(folder / "adapter_model.safetensors")
+    assert not all(torch.equal(before[name], after[name]) for name in before)
 
 
 def asked(*texts: str) -> list[list[dict[str, str]]]:
@@ -162,11 +168,15 @@ def test_a_batch_answers_as_each_prompt_would_alone(tiny, adapter):
     model = add_adapter(model, tiny, seed=0)  # random, and not of use: without it each answer repeats one token
     load_adapter(model, adapter[0], tiny)
     prompts = asked("How many?", "Which of the stations have no trip at all, by name?", "Name " * 40, "Who?")
-    together = dict(pair for batch in answers(model, tokenizer, prompts, max_new_tokens=12, batch_size=3) for pair in batch)
+    together = dict(
+        pair for batch in answers(model, tokenizer, prompts, max_new_tokens=12, batch_size=3) for pair in batch
+    )
     assert sorted(together) == [0, 1, 2, 3]
     for index, prompt in enumerate(prompts):
         inputs = tokenizer(prompt_text(tokenizer, prompt), return_tensors="pt", add_special_tokens=False)["input_ids"]
-        alone = model.generate(input_ids=inputs, attention_mask=torch.ones_like(inputs), max_new_tokens=12, do_sample=False)
+        alone = model.generate(
+            input_ids=inputs, attention_mask=torch.ones_like(inputs), max_new_tokens=12, do_sample=False
+        )
         tokens = alone[0, inputs.shape[1] :].tolist()
         assert together[index].text == tokenizer.decode(tokens, skip_special_tokens=True).strip()
         assert together[index].tokens == len(tokens)

@@ -66,9 +66,7 @@ def test_settings_of_execution_are_paid_out():
 
 
 def test_query_without_tags_counts_but_gold_inside_think_does_not():
-    hidden, cut, fenced = paid(
-        f"<think>{GOLD}</think> Done.", f"<think>Perhaps {GOLD}", f"Here:\n```sql\n{GOLD}\n```"
-    )
+    hidden, cut, fenced = paid(f"<think>{GOLD}</think> Done.", f"<think>Perhaps {GOLD}", f"Here:\n```sql\n{GOLD}\n```")
     assert (hidden, cut, fenced) == (-0.1, -0.1, 1.0)
 
 

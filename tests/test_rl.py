@@ -37,11 +37,10 @@ QUIET = {"save_strategy": "no", "learning_rate": 0.01, "warmup_steps": 0}
 @pytest.fixture(scope="module")
 def tasks(cache) -> tuple[Task, ...]:
     database = str(database_file("CREATE TABLE city (name TEXT, people INTEGER); INSERT INTO city VALUES ('Oslo', 7);"))
+    gold_sql = "SELECT count(*) FROM city"
     return tuple(
-        Task(task_id=str(n), question="How many cities? " + "Say! " * n, evidence="", gold_sql="SELECT count(*) FROM city",
-             database=database, level="L1")
-        for n in (0, 1, 2, 200)
-    )  # fmt: skip
+        Task(str(n), "How many cities? " + "Say! " * n, "", gold_sql, database, level="L1") for n in (0, 1, 2, 200)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +95,9 @@ def test_longer_prompts_are_left_out_and_counted(tiny, tasks):
     assert data["task_id"] == ["0", "1", "2"] and data[1]["gold_sql"] == "SELECT count(*) FROM city"
     assert {"prompt", "question", "database", "level"} <= set(data.column_names)
     assert [message["role"] for message in data[0]["prompt"]] == ["system", "user"]
-    lengths = [len(tokenizer.apply_chat_template(p, add_generation_prompt=True, return_dict=False)) for p in data["prompt"]]
+    lengths = [
+        len(tokenizer.apply_chat_template(p, add_generation_prompt=True, return_dict=False)) for p in data["prompt"]
+    ]
     exactly, over = (
         Config(name="trial", model=tiny, rl=Rl(max_prompt_length=length)) for length in (lengths[0], lengths[0] - 1)
     )
@@ -105,7 +106,9 @@ def test_longer_prompts_are_left_out_and_counted(tiny, tasks):
         prompts_that_fit(tasks, tokenizer, over)
 
 
-@pytest.mark.parametrize(("prompts", "generations", "micro_batch"), [(1, 2, 1), (1, 2, 2), (2, 4, 8), (3, 8, 6), (5, 3, 5)])
+@pytest.mark.parametrize(
+    ("prompts", "generations", "micro_batch"), [(1, 2, 1), (1, 2, 2), (2, 4, 8), (3, 8, 6), (5, 3, 5)]
+)
 def test_every_batch_that_the_schema_allows_is_one_that_trl_takes(tmp_path, prompts, generations, micro_batch):
     rl = Rl(prompts_per_step=prompts, generations=generations, micro_batch=micro_batch)
     made = GRPOConfig(**stage._arguments(Config(name="trial", rl=rl), tmp_path, stage.DEFAULTS))

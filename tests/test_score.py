@@ -116,9 +116,7 @@ def test_the_interval_depends_on_the_seed_alone():
     first = bootstrap_interval(hits, names, resamples=300, seed=1)
     assert first == bootstrap_interval(hits, names, resamples=300, seed=1)
     shuffled = [3, 0, 5, 1, 4, 2]
-    assert first == bootstrap_interval(
-        [hits[i] for i in shuffled], [names[i] for i in shuffled], resamples=300, seed=1
-    )
+    assert first == bootstrap_interval([hits[i] for i in shuffled], [names[i] for i in shuffled], resamples=300, seed=1)
 
 
 def test_the_table_has_a_row_a_model_and_a_column_a_level(capsys):

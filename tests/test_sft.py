@@ -79,7 +79,7 @@ def test_too_long_traces_are_left_out_whole_and_counted(tiny, capsys):
     assert len(data) == 3 and data[0]["completion"][0]["content"] == QUESTIONS["How many trips?"]
     assert "train: 3 traces" in (said := capsys.readouterr().err) and "1 left out as longer than 256" in said
     assert stage._dataset(rows, "validation", tokenizer, 256) is None
-    with pytest.raises(ConfigError, match="model.max_length 8: every trace is longer, the shortest has"):
+    with pytest.raises(ConfigError, match=r"model\.max_length 8: every trace is longer, the shortest has"):
         stage._dataset(rows, "train", tokenizer, 8)
 
 
@@ -110,7 +110,9 @@ def test_early_stopping_needs_something_to_validate_on(tiny, tmp_path):
 @pytest.mark.slow
 def test_a_trained_model_knows_the_form_and_stops_by_itself(learner, tmp_path):
     steps = {"max_steps": 100, "learning_rate": 0.01, "save_strategy": "no", "logging_steps": 50, "warmup_steps": 0}
-    cfg = config(tmp_path, learner, Sft(micro_batch=3, accumulation=1, trainer=steps | {"lr_scheduler_type": "constant"}))
+    cfg = config(
+        tmp_path, learner, Sft(micro_batch=3, accumulation=1, trainer=steps | {"lr_scheduler_type": "constant"})
+    )
     folder = stage.train(cfg)
     logged = [row["loss"] for row in read_jsonl(cfg.folder / "sft" / "metrics.jsonl") if "loss" in row]
     assert logged[-1] < 0.5 * logged[0]
@@ -132,7 +134,9 @@ def test_a_trained_model_knows_the_form_and_stops_by_itself(learner, tmp_path):
 
     batches = list(answers(model, tokenizer, prompts, max_new_tokens=limit, batch_size=3))
     together = dict(batches[0])
-    alone = [dict(next(answers(model, tokenizer, [prompt], max_new_tokens=limit, batch_size=1)))[0] for prompt in prompts]
+    alone = [
+        dict(next(answers(model, tokenizer, [prompt], max_new_tokens=limit, batch_size=1)))[0] for prompt in prompts
+    ]
     for index, answer in enumerate(QUESTIONS.values()):
         got = together[index]
         assert (got.text, got.stopped, parse(got.text) is not None) == (answer, True, True)

@@ -1,0 +1,363 @@
+"""The four stages as commands, with a model of random weights: once through, killed and resumed, and on bad input."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from configs.files import read_json, read_jsonl, write_jsonl, write_whole
+
+ROOT = Path(__file__).parents[1]
+STAGES = ("distill", "sft", "rl", "evaluation")
+REWARD = '''
+def vowels(completions, **_):
+    """Return the number of vowels: even random text has more or fewer."""
+    return [sum(letter in "aeiou" for letter in said[0]["content"]) for said in completions]
+'''
+
+
+def write_config(folder: Path, **model: object) -> Path:
+    """Write configs/smoke.yaml with plain transformers, more checkpoints, and a reward that random text can earn."""
+    config = yaml.safe_load((ROOT / "configs" / "smoke.yaml").read_text())
+    config["model"] |= {"backend": "transformers", "lora": {"r": 32, "alpha": 64}} | model
+    config["sft"]["trainer"] |= {"learning_rate": 0.01, "lr_scheduler_type": "constant", "logging_steps": 1}
+    config["sft"]["trainer"] |= {"max_steps": 24, "save_steps": 8, "eval_steps": 8}
+    config["rl"]["trainer"] |= {"learning_rate": 0.01, "max_steps": 6, "save_steps": 2, "beta": 0.05}
+    config["rl"]["rewards"] += [{"name": f"{write_whole_to(folder / 'my_rewards.py', REWARD)}:vowels"}]
+    config["evaluation"] = {"questions": 24, "batch_size": 4, "max_new_tokens": 16, "bootstrap": 500}
+    return write_whole_to(folder / "trial.yaml", yaml.safe_dump(config | {"runs": str(folder / "runs")}))
+
+
+def write_whole_to(path: Path, text: str) -> Path:
+    write_whole(path, text)
+    return path
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A run of all four stages: its config, its folder, and what each stage printed."""
+
+    config: Path
+    folder: Path
+    said: dict[str, subprocess.CompletedProcess]
+
+
+@pytest.fixture(scope="module")
+def chain(run_stage, learner, tmp_path_factory) -> Chain:
+    folder = tmp_path_factory.mktemp("chain")
+    config = write_config(folder, name=learner.name)
+    said = {}
+    for stage in STAGES:
+        said[stage] = run_stage(stage, config)
+        assert said[stage].returncode == 0, said[stage].stderr
+    return Chain(config, folder / "runs" / "smoke", said)
+
+
+@pytest.fixture
+def copy_of(chain, tmp_path):
+    """Return a function that makes a run with the given stages of the chain finished; it returns its folder."""
+
+    def copy(*stages: str) -> Path:
+        for stage in stages:
+            shutil.copytree(chain.folder / stage, tmp_path / "smoke" / stage)
+        return tmp_path / "smoke"
+
+    return copy
+
+
+@pytest.mark.slow
+def test_every_stage_says_what_it_wrote_and_what_comes_next(chain):
+    for stage, following in zip(STAGES, (*STAGES[1:], None), strict=True):
+        last = chain.said[stage].stderr.strip().splitlines()[-1]
+        assert last.startswith(f"{stage}: ") and f"→ {chain.folder / stage}" in last
+        assert last.endswith(f"next: python -m {following} {chain.config}" if following else str(chain.folder / stage))
+        assert "Traceback" not in chain.said[stage].stderr and "Warning" not in chain.said[stage].stderr
+        assert bool(chain.said[stage].stdout) == (stage == "evaluation")
+        assert read_json(chain.folder / stage / "state.json")["status"] == "finished"
+        assert not list((chain.folder / stage).rglob("*.partial-*"))
+
+
+@pytest.mark.slow
+def test_training_leaves_adapter_metrics_and_completions(chain, learner):
+    for stage, steps in (("sft", 24), ("rl", 6)):
+        adapter = chain.folder / stage / "adapter"
+        assert {"adapter_model.safetensors", "adapter_config.json", "tokenizer.json"} <= set(os.listdir(adapter))
+        assert read_json(adapter / "adapter_config.json")["base_model_name_or_path"] == learner.name
+        metrics = read_jsonl(chain.folder / stage / "metrics.jsonl")
+        assert logged_steps(chain.folder / stage) == list(range(1, steps + 1))
+        assert all(row["seconds"] >= 0 for row in metrics)
+        assert read_json(chain.folder / stage / "state.json")["facts"]["steps"] == steps
+    assert [row["step"] for row in read_jsonl(chain.folder / "sft" / "metrics.jsonl") if "eval_loss" in row] == [
+        8,
+        16,
+        24,
+    ]
+    rows = read_jsonl(chain.folder / "rl" / "completions.jsonl")
+    assert Counter(row["step"] for row in rows) == {step: 2 * 4 for step in range(1, 7)}
+    for row in rows:
+        assert row.keys() == {"step", "prompt", "completion", "rewards", "advantage"}
+        assert list(row["rewards"]) == [
+            "match_format_exactly",
+            "match_format_approximately",
+            "sql_execution",
+            "vowels",
+        ]
+    assert any(row["advantage"] for row in rows)
+
+
+def logged_steps(folder: Path) -> list[int]:
+    """Return the steps whose training loss is logged, as often as it is."""
+    return [row["step"] for row in read_jsonl(folder / "metrics.jsonl") if "loss" in row]
+
+
+@pytest.mark.slow
+def test_every_model_is_asked_the_same_questions_none_of_them_trained_on(chain):
+    predictions = {
+        name: read_json(chain.folder / "evaluation" / f"{name}.json")["predictions"] for name in ("base", "sft", "rl")
+    }
+    asked = [[(row["task_id"], row["question"], row["gold_sql"]) for row in rows] for rows in predictions.values()]
+    assert len(asked[0]) == len(set(asked[0])) == 24 and asked[0] == asked[1] == asked[2]
+    trained_on = {Path(row["database"]).stem for row in read_jsonl(chain.folder / "distill" / "traces.jsonl")}
+    assert not trained_on & {row["database"] for row in predictions["base"]}
+    base, sft, rl = ([row["answer"] for row in rows] for rows in predictions.values())
+    assert base != sft != rl != base  # each adapter in its turn
+    summary = read_json(chain.folder / "evaluation" / "summary.json")
+    assert list(summary) == ["base", "sft", "rl"] and all(row["questions"] == 24 for row in summary.values())
+    printed = chain.said["evaluation"].stdout
+    assert "24 questions over" in printed and "SFT + GRPO" in printed and "EX %" in printed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_finished_stage_says_so_and_rewrites_nothing(chain, run_stage, stage):
+    before = written(chain.folder)
+    again = run_stage(stage, chain.config)
+    assert again.returncode == 0 and f"{stage} is finished" in again.stderr, again.stderr
+    changed = {path for path, when in written(chain.folder).items() if before.get(path) != when}
+    assert changed <= ({"evaluation/summary.json", "evaluation/state.json"} if stage == "evaluation" else set())
+    assert before.keys() == written(chain.folder).keys()
+
+
+def written(folder: Path) -> dict[str, int]:
+    """Return when each file of the run's stages was last written."""
+    return {
+        str(path.relative_to(folder)): path.stat().st_mtime_ns
+        for stage in STAGES
+        for path in (folder / stage).rglob("*")
+        if path.is_file()
+    }
+
+
+def kill_when(is_there, *command: object) -> None:
+    """Start a stage, and kill -9 it as soon as `is_there()`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", *map(str, command)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 200
+    try:
+        while not is_there():
+            assert process.poll() is None, f"ended before it could be killed: {process.stderr.read()}"
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+    finally:
+        subprocess.run(["kill", "-9", "--", f"-{process.pid}"], capture_output=True)
+        process.stderr.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("stage", "needs", "steps"), [("sft", ["distill"], 24), ("rl", ["distill", "sft"], 6)])
+def test_training_killed_goes_on_and_comes_to_the_same_end(chain, copy_of, run_stage, stage, needs, steps):
+    folder = copy_of(*needs) / stage
+    command = (stage, chain.config, f"runs={folder.parents[1]}")
+    kill_when(lambda: list(folder.glob("checkpoint-*/trainer_state.json")), *command)
+    assert not (folder / "adapter").exists()
+    cut = folder / "checkpoint-99"
+    write_whole(cut / "adapter_model.safetensors", "cut short")  # no trainer_state.json, which is written last
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 5, "lo')
+
+    resumed = run_stage(*command)
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"{stage}: going on where it stopped" in resumed.stderr and not cut.exists()
+    started = int(resumed.stderr.partition("from the checkpoint of step ")[2].split()[0])
+    assert 0 < started < steps and f"{stage}: steps: {steps - started} " in resumed.stderr
+    assert read_json(folder / "state.json")["facts"]["steps"] == steps
+    assert logged_steps(folder) == list(range(1, steps + 1))
+    assert not list(folder.glob(".adapter*"))
+    assert_same_end(folder, chain.folder / stage)
+
+
+def assert_same_end(resumed: Path, whole: Path) -> None:
+    """Assert that a resumed training sampled and learned what an uninterrupted one did."""
+    from safetensors.torch import load_file
+
+    if (whole / "completions.jsonl").exists():
+        assert read_jsonl(resumed / "completions.jsonl") == read_jsonl(whole / "completions.jsonl")
+    ends, expected = (load_file(folder / "adapter" / "adapter_model.safetensors") for folder in (resumed, whole))
+    assert ends.keys() == expected.keys()
+    assert all((ends[name] - expected[name]).abs().max() < 1e-5 for name in expected)
+
+
+@pytest.mark.slow
+def test_evaluation_killed_asks_no_question_twice(chain, tmp_path, run_stage):
+    folder = tmp_path / "smoke" / "evaluation"
+    ledger = folder / ".base.jsonl"
+    command = ("evaluation", chain.config, f"runs={tmp_path}", "evaluation.models=[base]")
+    kill_when(lambda: ledger.exists() and ledger.read_bytes().count(b"\n") >= 4, *command)
+    answered = [row for row in map(json_or_none, ledger.read_text().splitlines()) if row]
+    assert 4 <= len(answered) < 24 and not (folder / "base.json").exists()
+    with ledger.open("a") as file:
+        file.write('{"task_id": "cut')
+
+    resumed = run_stage(*command)
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"evaluation: base: {24 - len(answered)} " in resumed.stderr
+    rows = read_json(folder / "base.json")["predictions"]
+    for row in answered:
+        assert {
+            key: value for key, value in row.items() if key != "adapter"
+        } in rows  # its seconds too: not asked again
+    whole = read_json(chain.folder / "evaluation" / "base.json")["predictions"]
+    assert [row | {"seconds": 0} for row in rows] == [row | {"seconds": 0} for row in whole]
+    assert not ledger.exists() and list(read_json(folder / "summary.json")) == ["base"]
+
+
+def json_or_none(line: str) -> dict | None:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError:
+        return None
+
+
+@pytest.mark.slow
+def test_unsloth_trains_in_4bit_on_this_machine_and_keeps_the_sft_model_as_reference(run_stage, tmp_path):
+    config = write_config(tmp_path, backend="unsloth", quantization="4bit")
+    folder = tmp_path / "runs" / "smoke"
+    messages = [{"role": role, "content": "Count the cities."} for role in ("system", "user", "assistant")]
+    write_jsonl(folder / "distill" / "traces.jsonl", [{"split": "train", "messages": messages}] * 8)
+    few = ("sft.trainer.max_steps=2", "rl.trainer.max_steps=2", "rl.trainer.beta=0.1", "rl.trainer.save_steps=1")
+    trained = run_stage("sft", config, *few)
+    assert trained.returncode == 0, trained.stderr
+    assert logged_steps(folder / "sft") == [1, 2]
+    move_from_base(folder / "sft" / "adapter" / "adapter_model.safetensors")
+    improved = run_stage("rl", config, *few)
+    assert improved.returncode == 0, improved.stderr
+    divergence = [row["kl"] for row in read_jsonl(folder / "rl" / "metrics.jsonl") if "kl" in row]
+    assert len(divergence) == 2 and divergence[0] == pytest.approx(0, abs=1e-3)
+    assert (folder / "rl" / "adapter" / "adapter_model.safetensors").exists()
+    assert not Path(ROOT, "unsloth_compiled_cache").exists()
+
+
+def move_from_base(weights: Path) -> None:
+    """Make an adapter one that says something else than its base: the KL to the base would be far from 0."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    torch.manual_seed(0)
+    loaded = load_file(weights)
+    moved = {name: torch.randn_like(each) * 0.3 if "lora_B" in name else each for name, each in loaded.items()}
+    save_file(moved, weights, metadata={"format": "pt"})
+
+
+SPOILT_TRACE = '{"split": "train", "messages": [{"role": "sys'
+QUESTION = {"question": "How many?", "gold_sql": "SELECT count(*) FROM city", "database": "city"}
+
+
+@pytest.fixture
+def refused(run_stage, tmp_path):
+    """Return a function that runs a stage on bad input, and returns the one line that it says, with exit status 2."""
+    config = write_config(tmp_path / "given")
+
+    def run(stage: str, *overrides: str) -> str:
+        done = run_stage(stage, config, f"runs={tmp_path / 'runs'}", *overrides)
+        assert done.returncode == 2, done.stderr
+        *progress, error = done.stderr.splitlines()
+        assert not done.stdout and all(line.startswith("Checking gold SQL") for line in progress), done.stderr
+        assert error.startswith(f"{stage}: ")
+        return error
+
+    return run
+
+
+def test_a_misspelt_key_is_named_with_the_right_one(refused, tmp_path):
+    assert "sft.micro_bach: unknown key; did you mean 'micro_batch'?" in refused("sft", "sft.micro_bach=2")
+    assert "max_stepz" in (said := refused("rl", "rl.trainer.max_stepz=2")) and "max_steps" in said
+    assert not (tmp_path / "runs").exists()
+
+
+def test_missing_files_say_where_they_are_looked_for(refused, run_stage, tmp_path):
+    assert "nowhere.jsonl does not exist" in refused("distill", "data.source=jsonl", "data.path=nowhere.jsonl")
+    assert "traces.jsonl is missing; run first: python -m distill" in refused("sft")
+    assert "adapter is missing; run first: python -m sft" in refused("rl")
+    assert "sft/adapter is missing; run python -m sft first" in refused("evaluation")
+    assert "my_reward.py" in refused("rl", "rl.rewards=[{name: 'my_reward.py:f'}]")
+    none = run_stage("sft", "configs/smok.yaml")
+    assert none.returncode == 2 and "did you mean configs/smoke.yaml?" in none.stderr
+    assert not list((tmp_path / "runs").glob("**/state.json"))
+
+
+def test_data_that_is_not_what_the_config_says(refused, tmp_path):
+    data = ("data.source=jsonl", f"data.path={tmp_path / 'questions.jsonl'}")
+    write_jsonl(tmp_path / "questions.jsonl", [QUESTION])
+    write_whole(tmp_path / "city.sqlite", "This is no database, though it is longer than the header of one.\n" * 40)
+    assert "city.sqlite" in (said := refused("distill", *data)) and "not a" in said
+    assert "questions.jsonl:1: no text in column 'sql' for gold_sql" in refused(
+        "distill", *data, "data.columns={gold_sql: sql}"
+    )
+    write_whole(tmp_path / "questions.jsonl", json.dumps(QUESTION) + '\n{"question": "Ho')
+    assert "questions.jsonl:2: not JSON, perhaps cut off" in refused("distill", *data)
+    assert not (tmp_path / "runs" / "smoke").exists()
+
+
+def test_a_trace_file_cut_in_a_line_is_named_with_its_line(refused, tmp_path):
+    traces = tmp_path / "runs" / "smoke" / "distill" / "traces.jsonl"
+    whole = {"split": "train", "messages": [{"role": "user", "content": "How many?"}]}
+    write_whole(traces, json.dumps(whole) + "\n" + SPOILT_TRACE)
+    assert "traces.jsonl:2: not JSON, perhaps cut off" in refused("sft")
+    assert not (tmp_path / "runs" / "smoke" / "sft").exists() and traces.read_text().endswith(SPOILT_TRACE)
+
+
+@pytest.mark.parametrize("stage", ["rl", "evaluation"])
+def test_an_adapter_of_another_model_is_refused_at_once(refused, tmp_path, stage):
+    adapter = tmp_path / "runs" / "smoke" / "sft" / "adapter"
+    settings = {"base_model_name_or_path": "smollm2-135m", "r": 32, "lora_alpha": 64, "use_rslora": False}
+    write_whole(adapter / "adapter_config.json", json.dumps(settings | {"target_modules": ["q_proj"]}))
+    write_whole(adapter / "adapter_model.safetensors", "weights")
+    started = time.monotonic()
+    said = refused(stage, *(["evaluation.models=[sft]"] if stage == "evaluation" else []))
+    assert "this adapter was trained with model.name = smollm2-135m, the config says tiny; use the same" in said
+    assert not (tmp_path / "runs" / "smoke" / stage).exists() and (adapter / "adapter_config.json").exists()
+    assert time.monotonic() - started < 10  # torch alone would take as long
+
+
+@pytest.mark.slow
+def test_bad_input_later_costs_nothing_that_was_finished(chain, copy_of, run_stage, tmp_path):
+    folder = copy_of("distill", "sft")
+    adapter = written(folder)
+    with (folder / "distill" / "traces.jsonl").open("a") as file:
+        file.write(SPOILT_TRACE)
+    changed = run_stage("sft", chain.config, f"runs={tmp_path}")
+    assert changed.returncode == 2 and "traces: its content changed" in changed.stderr
+    fresh = run_stage("sft", chain.config, f"runs={tmp_path}", "--fresh")
+    assert fresh.returncode == 2 and "not JSON, perhaps cut off" in fresh.stderr
+    after = written(folder)
+    assert {path: after[path] for path in adapter if path.startswith("sft")} == {
+        path: when for path, when in adapter.items() if path.startswith("sft")
+    }
+    assert not (folder / "sft.old").exists()
