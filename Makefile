@@ -17,10 +17,12 @@ smoke: $(INSTALLED)
 	$(BIN)/python -m rl configs/smoke.yaml
 	$(BIN)/python -m evaluation configs/smoke.yaml
 
-test: $(INSTALLED)
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	$(BIN)/python -m pytest
 
 install: $(INSTALLED)
 
@@ -35,4 +37,4 @@ $(INSTALLED): pyproject.toml constraints.txt requirements-unsloth.txt requiremen
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: demo smoke test install clean
+.PHONY: demo smoke test lint install clean

@@ -24,7 +24,7 @@ class Data(Strict):
     path: str | None = None
     """Folder (spider, bird), file or folder or hub name (gretel), file (jsonl); relative to the working directory."""
     test_path: str | None = None
-    """A published test part in the same form as `path`: all of it is test; without it the databases of `path` are split."""
+    """A published test part in the form of `path`, all of it test; without it the databases of `path` are split."""
     databases: str | None = None
     """Folder of NAME/NAME.sqlite or NAME.sqlite files that a jsonl `database` column names."""
     columns: dict[str, str] = {}
@@ -82,12 +82,18 @@ class Model(Strict):
     vllm_memory: float = Field(0.5, gt=0, lt=1)
     """Share of the GPU memory that vLLM may take."""
 
+    @model_validator(mode="after")
+    def _vllm_comes_through_unsloth(self) -> "Model":
+        if self.vllm and self.backend != "unsloth":
+            raise ValueError("vllm needs backend 'unsloth': TRL's own vLLM cannot share quantised weights")
+        return self
+
 
 class Distill(Strict):
     """Stage 1: questions → verified traces."""
 
     teacher: Literal["plan", "openai"] = "plan"
-    """`plan` writes the trace from the gold SQL, free and offline; `openai` asks a server that speaks OpenAI's protocol."""
+    """`plan` writes the trace from the gold SQL, free and offline; `openai` asks a server with OpenAI's protocol."""
     model: str | None = None
     """Name of the teacher's model, as its server knows it (openai)."""
     base_url: str | None = None
@@ -238,6 +244,13 @@ class Config(Strict):
                 f"rl.max_prompt_length + rl.max_completion_length = {longest} is more than "
                 f"model.max_length {self.model.max_length}"
             )
+        if self.evaluation.max_new_tokens >= self.model.max_length:
+            raise ValueError(
+                f"evaluation.max_new_tokens {self.evaluation.max_new_tokens} leaves no room for a prompt in "
+                f"model.max_length {self.model.max_length}"
+            )
+        if self.model.vllm and self.rl.trainer.get("beta", 0):
+            raise ValueError("model.vllm with rl.trainer.beta > 0: vLLM cannot hold the reference adapter; drop one")
         return self
 
     @property

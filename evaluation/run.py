@@ -22,14 +22,15 @@ from tasks.task import Task
 def evaluate(cfg: Config, fresh: bool = False) -> Path:
     """Measure the models of evaluation.models; return the path of summary.json."""
     adapters = {name: _adapter(cfg, name) for name in cfg.evaluation.models}
-    settings = cfg.model_dump(mode="json", include={"seed", "data", "model", "evaluation", "sandbox"})
-    del settings["evaluation"]["models"]  # each is measured on its own and can come later
+    settings = cfg.model_dump(mode="json", include={"seed", "data", "model", "evaluation"})
+    for key in ("models", "batch_size", "bootstrap"):  # may change half-way: models come later, a batch doesn't fit
+        del settings["evaluation"][key]
     begun = begin(cfg, "evaluation", settings, {}, fresh)
     tasks = _questions(cfg)
     to_measure = [name for name, adapter in adapters.items() if not _is_measured(begun.folder, name, adapter)]
     if to_measure:
         _measure(cfg, begun.folder, tasks, {name: adapters[name] for name in to_measure})
-    summary = _summary(cfg, begun.folder)
+    summary = _summary(cfg, begun.folder, adapters)
     write_json(begun.folder / "summary.json", summary)
     finish(begun, **{name: round(row["ex"], 4) for name, row in summary.items()})
     databases = len({task.database for task in tasks})
@@ -114,6 +115,7 @@ def _measure_one(cfg: Config, folder: Path, name: Stage, adapter: Path | None, t
     left = [task for task in tasks if task.task_id not in done]
     prompts = [messages(task, cfg.data.schema_style, cfg.data.sample_values) for task in left]
     settings = cfg.evaluation
+    _say_too_long(prompts, tokenizer, cfg)
     with progress(f"evaluation: {name}", len(left)) as advance:
         for batch in answers(
             model, tokenizer, prompts, max_new_tokens=settings.max_new_tokens, batch_size=settings.batch_size
@@ -128,6 +130,18 @@ def _measure_one(cfg: Config, folder: Path, name: Stage, adapter: Path | None, t
     predictions = [{key: value for key, value in done[task.task_id].items() if key != "adapter"} for task in tasks]
     write_json(folder / f"{name}.json", {"model": cfg.model.name, "adapter": fingerprint, "predictions": predictions})
     ledger.unlink()
+
+
+def _say_too_long(prompts: list, tokenizer, cfg: Config) -> None:
+    """Say how many prompts leave too little room for an answer: a backend may cut them, and they score low."""
+    from models.template import prompt_text
+
+    room = cfg.model.max_length - cfg.evaluation.max_new_tokens
+    lengths = [
+        len(tokenizer(prompt_text(tokenizer, prompt), add_special_tokens=False)["input_ids"]) for prompt in prompts
+    ]
+    if over := sum(length > room for length in lengths):
+        say(f"  {over} of {len(prompts)} prompts are longer than model.max_length − evaluation.max_new_tokens = {room}")
 
 
 def _prediction(task: Task, answer, verdict: dict) -> dict:
@@ -145,12 +159,12 @@ def _prediction(task: Task, answer, verdict: dict) -> dict:
     }
 
 
-def _summary(cfg: Config, folder: Path) -> dict[str, dict]:
-    """Return the scores of every model that has been measured, base first."""
+def _summary(cfg: Config, folder: Path, adapters: dict[Stage, Path | None]) -> dict[str, dict]:
+    """Return the scores of the models, base first."""
     return {
         name: summarise(
             read_json(folder / f"{name}.json")["predictions"], resamples=cfg.evaluation.bootstrap, seed=cfg.seed
         )
         for name in ("base", "sft", "rl")
-        if (folder / f"{name}.json").exists()
+        if name in adapters
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from configs.errors import ConfigError
 from configs.schema import Config
 from evaluation.interval import bootstrap_interval
 from sandbox import Limits, Result, execute_many, is_ordered, same_result
@@ -23,6 +24,11 @@ def judge_answers(tasks: Sequence[Task], texts: Sequence[str], cfg: Config) -> l
     golds, predicted = results[: len(tasks)], iter(results[len(tasks) :])
     verdicts = []
     for task, text, sql, gold in zip(tasks, texts, queries, golds, strict=True):
+        if not gold.runs:
+            raise ConfigError(
+                f"{task.task_id}: its gold query did not run ({gold.status} {gold.message}); raise sandbox.timeout_s "
+                "or sandbox.max_rows, and give the same command again"
+            )
         result = next(predicted) if sql else None
         verdicts.append({"sql": sql, "form": parse(text) is not None} | _verdict(task, gold, result, cfg))
     return verdicts

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from transformers import StoppingCriteria, StoppingCriteriaList
 
+from configs.screen import say
 from models.template import prompt_text
 
 
@@ -53,9 +54,24 @@ def answers(
         yield list(zip(batch, answered, strict=True))
 
 
+def stopping_share(model, tokenizer, prompts: list[list[dict[str, str]]], *, max_new_tokens: int) -> float:
+    """Return the share of greedy answers that end by themselves; says so, and what to do where none does.
+
+    A model that was trained without its end token, or not long enough, talks on up to the limit: every later
+    stage then pays for the longest answer each time.
+    """
+    batch = next(answers(model, tokenizer, prompts, max_new_tokens=max_new_tokens, batch_size=len(prompts)))
+    stopped = sum(answer.stopped for _, answer in batch)
+    say(f"  {stopped} of {len(batch)} answers to validation questions end by themselves within {max_new_tokens} tokens")
+    if not stopped:
+        say("  none does: train longer, or raise evaluation.max_new_tokens if the traces are longer than that")
+    return stopped / len(batch)
+
+
 def _batch(model, tokenizer, texts: list[str], max_new_tokens: int) -> list[Answer]:
     inputs = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False).to(model.device)
     length = inputs["input_ids"].shape[1]
+    ends = _end_tokens(model, tokenizer)
     begun = time.monotonic()
     with torch.inference_mode():
         output = model.generate(
@@ -64,20 +80,27 @@ def _batch(model, tokenizer, texts: list[str], max_new_tokens: int) -> list[Answ
             max_new_tokens=max_new_tokens,
             do_sample=False,
             pad_token_id=tokenizer.pad_token_id,
-            eos_token_id=tokenizer.eos_token_id,
+            eos_token_id=ends,
+            repetition_penalty=1.0,  # some models ship another, which would count for greedy answers too
             stopping_criteria=StoppingCriteriaList([AfterSql(tokenizer, length)]),
         )
     seconds = (time.monotonic() - begun) / len(texts)
-    return [_answer(tokenizer, row[length:].tolist(), seconds) for row in output]
+    return [_answer(tokenizer, row[length:].tolist(), ends, seconds) for row in output]
 
 
-def _answer(tokenizer, tokens: list[int], seconds: float) -> Answer:
-    end, padding = tokenizer.eos_token_id, tokenizer.pad_token_id
-    said = tokens[: tokens.index(end)] if end in tokens else tokens
-    while said and said[-1] == padding:
+def _end_tokens(model, tokenizer) -> list[int]:
+    """Return every token that ends an answer: the tokenizer's, and the model's own, of which Llama has three."""
+    own = model.generation_config.eos_token_id
+    return sorted({tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None})
+
+
+def _answer(tokenizer, tokens: list[int], ends: list[int], seconds: float) -> Answer:
+    end = next((place for place, token in enumerate(tokens) if token in ends), None)
+    said = tokens[:end]
+    while said and said[-1] == tokenizer.pad_token_id:
         said = said[:-1]
     text = tokenizer.decode(said, skip_special_tokens=True)
     # Behind </sql> there is padding only, even where the padding is the end token: the row was stopped there.
     closed = "</sql>" in text
-    ended = end in tokens and not closed
+    ended = end is not None and not closed
     return Answer(text.strip(), len(said) + ended, round(seconds, 4), closed or ended)

@@ -1,21 +1,31 @@
 """What must be set before torch, transformers, TRL or Unsloth are imported."""
 
+import importlib.util
 import logging
 import os
+import sys
 import warnings
+from contextlib import redirect_stdout
 from pathlib import Path
 
-from configs.schema import Config, Model
+from configs.errors import ConfigError
+from configs.schema import Config
 from models.sources import needs_no_hub
 
 
-def prepare(cfg: Config) -> None:
+def prepare(cfg: Config, *, generates: bool = False) -> None:
     """Set the environment for this run's model, then import Unsloth if the config asks for it.
 
     Unsloth replaces parts of TRL, transformers and PEFT and therefore comes first; its generated code goes to
     the run folder, never into the working directory.  With a local model the hub is not asked at all: each
     load would otherwise wait for it to time out.
+
+    generates: this stage generates with vLLM, where the config asks for it.
     """
+    if generates and cfg.model.vllm and importlib.util.find_spec("vllm") is None:
+        raise ConfigError(
+            "model.vllm: vLLM is not installed; pip install -c constraints.txt -e '.[gpu]', or model.vllm=false"
+        )
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -34,21 +44,7 @@ def prepare(cfg: Config) -> None:
     if cfg.model.backend == "unsloth":
         os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(Path(cfg.folder, "unsloth").absolute()))
         os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
-        if cfg.model.vllm:
+        if generates and cfg.model.vllm:
             os.environ.setdefault("UNSLOTH_VLLM_STANDBY", "1")  # vLLM sleeps while the trainer computes
-        import unsloth  # noqa: F401 (before trl, transformers and peft)
-
-
-def precision(cfg: Model, seed: int) -> dict[str, object]:
-    """Return the trainer options that follow from the model's type, the machine and the seed."""
-    import torch
-
-    gpu = torch.cuda.is_available()
-    return {
-        "bf16": gpu and cfg.dtype == "bfloat16",
-        "fp16": gpu and cfg.dtype == "float16",
-        "use_cpu": not gpu,
-        "seed": seed,
-        "dataloader_pin_memory": gpu,
-        "disable_tqdm": True,
-    }
+        with redirect_stdout(sys.stderr):  # stdout is for data
+            import unsloth  # noqa: F401 (before trl, transformers and peft)

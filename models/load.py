@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
 from peft import load_peft_weights as read_adapter
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils.logging import disable_progress_bar
 
 from configs.errors import ConfigError
@@ -14,12 +14,19 @@ from models.adapter import check_adapter
 from models.sources import model_source
 
 
-def load_model(cfg: Model):
-    """Return the base model without an adapter, and its tokenizer (padding on the left, as generation wants)."""
+def load_model(cfg: Model, *, vllm: bool = False):
+    """Return the base model without an adapter, and its tokenizer (padding on the left, as generation wants).
+
+    vllm: give it vLLM's engine, on the same weights.
+    """
     disable_progress_bar()  # of the weights moving into memory; a download from the hub still shows its own
     source = model_source(cfg.name)
     try:
-        model, tokenizer = (_with_unsloth if cfg.backend == "unsloth" else _with_transformers)(cfg, source)
+        AutoConfig.from_pretrained(source, trust_remote_code=False)  # Unsloth would hide why this fails
+        if cfg.backend == "unsloth":
+            model, tokenizer = _with_unsloth(cfg, source, vllm)
+        else:
+            model, tokenizer = _with_transformers(cfg, source)
     except OSError as error:  # transformers' word for a model that is not there, or is gated
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(
@@ -28,6 +35,9 @@ def load_model(cfg: Model):
     tokenizer.padding_side = "left"
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    if tokenizer.chat_template and "strftime_now" in tokenizer.chat_template:
+        # Llama 3 puts today's date into each prompt: two stages on two days would see different ones
+        tokenizer.chat_template = "{%- set date_string = '26 Jul 2024' %}" + tokenizer.chat_template
     return model, tokenizer
 
 
@@ -47,7 +57,6 @@ def add_adapter(model, cfg: Model, *, seed: int, checkpointing: bool = True):
             use_rslora=lora.rslora,
             use_gradient_checkpointing="unsloth" if checkpointing else False,
             random_state=seed,
-            max_seq_length=cfg.max_length,
         )
     settings = LoraConfig(
         r=lora.r,
@@ -68,6 +77,9 @@ def load_adapter(model, folder: Path, cfg: Model) -> None:
     """
     check_adapter(folder, cfg)
     loaded = set_peft_model_state_dict(model, read_adapter(str(folder), device="cpu"))
+    lost = [key for key in loaded.missing_keys if ".lora_" in key and ".default." in key]
+    if lost:
+        raise ConfigError(f"{folder}: {len(lost)} weights are missing, as {lost[0]}; run its stage again with --fresh")
     if loaded.unexpected_keys:
         raise ConfigError(f"{folder}: weights that {cfg.name} has no place for, as {loaded.unexpected_keys[0]}")
 
@@ -86,10 +98,10 @@ def name_base(model, cfg: Model) -> None:
     model.peft_config["default"].base_model_name_or_path = cfg.name
 
 
-def _with_unsloth(cfg: Model, source: str):
+def _with_unsloth(cfg: Model, source: str, vllm: bool):
     from unsloth import FastLanguageModel
 
-    vllm = {"fast_inference": True, "gpu_memory_utilization": cfg.vllm_memory, "max_lora_rank": cfg.lora.r}
+    engine = {"fast_inference": True, "gpu_memory_utilization": cfg.vllm_memory, "max_lora_rank": cfg.lora.r}
     return FastLanguageModel.from_pretrained(
         source,
         max_seq_length=cfg.max_length,
@@ -97,7 +109,7 @@ def _with_unsloth(cfg: Model, source: str):
         load_in_8bit=cfg.quantization == "8bit",
         dtype=getattr(torch, cfg.dtype),
         trust_remote_code=False,
-        **(vllm if cfg.vllm else {}),
+        **(engine if vllm else {}),
     )
 
 
@@ -117,7 +129,7 @@ def _with_transformers(cfg: Model, source: str):
         source,
         dtype=dtype,
         quantization_config=quantization,
-        device_map="auto" if torch.cuda.is_available() else None,
+        device_map={"": 0} if torch.cuda.is_available() else None,
         trust_remote_code=False,
     )
     return model, AutoTokenizer.from_pretrained(source, trust_remote_code=False)

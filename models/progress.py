@@ -6,7 +6,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from transformers import PrinterCallback, TrainerCallback
+from transformers import TrainerCallback
 
 from configs.errors import ConfigError
 from configs.files import append_jsonl, read_jsonl, write_jsonl
@@ -76,11 +76,6 @@ def save_adapter(model, tokenizer, folder: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     model.save_pretrained(aside, selected_adapters=["default"])
     tokenizer.save_pretrained(aside)
+    (aside / "README.md").unlink(missing_ok=True)  # PEFT's card names the model by a folder of this machine
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)
-
-
-def own_progress_only(trainer) -> None:
-    """Take out the trainer's own printing, which `Progress` does once, and its model card, which knows too little."""
-    trainer.remove_callback(PrinterCallback)
-    trainer.create_model_card = lambda *_, **__: None

@@ -1,5 +1,7 @@
 """Does the chat template let a model learn the answer form, and where to stop?"""
 
+from jinja2 import TemplateError
+
 from configs.errors import ConfigError
 from tasks.trace import render
 
@@ -21,8 +23,11 @@ def check_template(tokenizer) -> None:
     if not tokenizer.chat_template:
         raise ConfigError(f"{tokenizer.name_or_path}: no chat template; take the model's -Instruct release")
     answer = render("Count.", "SELECT count(*) FROM t")
-    prompt = prompt_text(tokenizer, _PROBE)
-    whole = tokenizer.apply_chat_template([*_PROBE, {"role": "assistant", "content": answer}], tokenize=False)
+    try:
+        prompt = prompt_text(tokenizer, _PROBE)
+        whole = tokenizer.apply_chat_template([*_PROBE, {"role": "assistant", "content": answer}], tokenize=False)
+    except TemplateError as error:
+        raise ConfigError(f"{tokenizer.name_or_path}: its chat template refuses our prompt: {error}") from error
     if not whole.startswith(prompt):
         raise ConfigError(f"{tokenizer.name_or_path}: its chat template changes the prompt once an answer follows")
     if "<think>" in prompt:

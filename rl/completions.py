@@ -19,7 +19,9 @@ class CompletionLog(TrainerCallback):
         forget_after(self.path, state.global_step)
 
     def on_step_end(self, args, state, control, **_: object) -> None:
-        """Write this step's completions; the trainer keeps just those of the last generated batch."""
+        """Write the completions of a step that generated some; the trainer keeps just those of the last batch."""
+        if (state.global_step - 1) % self.trainer.num_iterations:
+            return  # a step that learns from the same completions again
         logs = self.trainer._logs
         names = list(logs["rewards"])
         columns = zip(logs["prompt"], logs["completion"], logs["advantages"], *logs["rewards"].values(), strict=True)

@@ -7,6 +7,7 @@ from datasets import Dataset
 
 from configs.errors import ConfigError
 from configs.schema import Config
+from configs.screen import progress
 from models.template import prompt_text
 from tasks.prompt import messages
 from tasks.task import Task
@@ -16,17 +17,19 @@ def prompts_that_fit(tasks: Sequence[Task], tokenizer, cfg: Config) -> tuple[Dat
     """Return the questions whose prompt has at most rl.max_prompt_length tokens, and how many were left out.
 
     Columns: `prompt` (chat messages) and those of Task.  TRL no longer cuts prompts, and a cut prompt would
-    lose its question; hence the filter.  ConfigError where nothing is left.
+    lose its question; hence the filter.  ConfigError where fewer are left than a step takes.
     """
-    rows, shortest = [], None
-    for task in tasks:
-        prompt = messages(task, cfg.data.schema_style, cfg.data.sample_values)
-        length = len(tokenizer(prompt_text(tokenizer, prompt), add_special_tokens=False)["input_ids"])
-        shortest = length if shortest is None else min(shortest, length)
-        if length <= cfg.rl.max_prompt_length:
-            rows.append({"prompt": prompt, **asdict(task)})
-    if not rows:
+    rows, lengths = [], []
+    with progress("rl: prompts", len(tasks)) as advance:
+        for task in tasks:
+            prompt = messages(task, cfg.data.schema_style, cfg.data.sample_values)
+            lengths.append(len(tokenizer(prompt_text(tokenizer, prompt), add_special_tokens=False)["input_ids"]))
+            if lengths[-1] <= cfg.rl.max_prompt_length:
+                rows.append({"prompt": prompt, **asdict(task)})
+            advance()
+    if len(rows) < cfg.rl.prompts_per_step:
         raise ConfigError(
-            f"rl.max_prompt_length {cfg.rl.max_prompt_length}: every prompt is longer, the shortest has {shortest}"
+            f"rl.max_prompt_length {cfg.rl.max_prompt_length}: {len(rows)} of {len(tasks)} prompts are that short, and "
+            f"a step takes rl.prompts_per_step {cfg.rl.prompts_per_step}; the shortest has {min(lengths)} tokens"
         )
     return Dataset.from_list(rows), len(tasks) - len(rows)

@@ -9,7 +9,7 @@ from configs.schema import Config
 from configs.screen import say
 from configs.stage import begin, finish, wrote
 from models.adapter import check_adapter
-from models.environment import precision, prepare
+from models.environment import prepare
 from rewards import load_reward
 from tasks.load import load_tasks
 
@@ -18,16 +18,13 @@ DEFAULTS = {
     "max_steps": 300,
     "lr_scheduler_type": "constant_with_warmup",
     "warmup_steps": 0.05,
-    "temperature": 1.0,
-    "beta": 0.0,
-    "loss_type": "dapo",
     "logging_steps": 1,
-    "save_strategy": "steps",
     "save_steps": 25,
-    "save_total_limit": 2,
-    "report_to": "none",
 }
-"""Used where `rl.trainer` says nothing.  Loss and β as TRL's own defaults, learning rate as in the DEV article."""
+"""Used where `rl.trainer` says nothing; learning rate and steps as in the DEV article.
+
+Loss, β and temperature are TRL's own: given by name, Unsloth would take them as a wish for more than that.
+"""
 
 
 def train(cfg: Config, fresh: bool = False) -> Path:
@@ -43,22 +40,21 @@ def train(cfg: Config, fresh: bool = False) -> Path:
     check_adapter(sft_adapter, cfg.model)
     tasks = load_tasks(cfg.data, cfg.seed).train
 
-    prepare(cfg)
+    prepare(cfg, generates=True)
     from trl import GRPOConfig, GRPOTrainer
 
     from models.load import add_adapter, load_adapter, load_model, name_base
-    from models.progress import Progress, last_checkpoint, own_progress_only, save_adapter
+    from models.progress import Progress, last_checkpoint, save_adapter
+    from models.training import set_up, trainer_config
     from rl.completions import CompletionLog
     from rl.prompts import prompts_that_fit
     from rl.reference import keep_reference
 
-    model, tokenizer = load_model(cfg.model)
+    args = trainer_config(GRPOConfig, "rl", _options(cfg, begun.folder), cfg.model, cfg.seed)
+    model, tokenizer = load_model(cfg.model, vllm=cfg.model.vllm)
     data, left_out = prompts_that_fit(tasks, tokenizer, cfg)
     say(f"  {len(data)} questions, {left_out} left out: prompt longer than {cfg.rl.max_prompt_length} tokens")
-    options = DEFAULTS | cfg.rl.trainer
-    model = add_adapter(
-        model, cfg.model, seed=cfg.seed, checkpointing=bool(options.get("gradient_checkpointing", True))
-    )
+    model = add_adapter(model, cfg.model, seed=cfg.seed, checkpointing=args.gradient_checkpointing)
     load_adapter(model, sft_adapter, cfg.model)
     name_base(model, cfg.model)
     trainer = GRPOTrainer(
@@ -66,10 +62,10 @@ def train(cfg: Config, fresh: bool = False) -> Path:
         processing_class=tokenizer,
         train_dataset=data,
         reward_funcs=rewards,
-        args=GRPOConfig(**_arguments(cfg, begun.folder, options)),
+        args=args,
         callbacks=[Progress(begun.folder, "rl: steps")],
     )
-    own_progress_only(trainer)
+    set_up(trainer)
     keep_reference(trainer)
     trainer.add_callback(CompletionLog(begun.folder, trainer))
     checkpoint = last_checkpoint(begun.folder)
@@ -85,7 +81,7 @@ def train(cfg: Config, fresh: bool = False) -> Path:
     return adapter
 
 
-def _arguments(cfg: Config, folder: Path, options: dict) -> dict:
+def _options(cfg: Config, folder: Path) -> dict:
     """Return what GRPOConfig is made from: the user's options, and what follows from the rest of the config.
 
     A step generates B = P × G completions at once and learns from them in micro batches, so the batch sizes
@@ -93,15 +89,17 @@ def _arguments(cfg: Config, folder: Path, options: dict) -> dict:
     """
     rl = cfg.rl
     completions = rl.prompts_per_step * rl.generations
-    return options | {
-        "output_dir": str(folder),
-        "num_generations": rl.generations,
-        "per_device_train_batch_size": rl.micro_batch,
-        "gradient_accumulation_steps": completions // rl.micro_batch,
-        "generation_batch_size": completions,
-        "max_completion_length": rl.max_completion_length,
-        "reward_weights": [reward.weight for reward in rl.rewards],
-        "use_vllm": cfg.model.vllm,
-        "remove_unused_columns": False,
-        **precision(cfg.model, cfg.seed),
-    }
+    return (
+        DEFAULTS
+        | rl.trainer
+        | {
+            "output_dir": str(folder),
+            "num_generations": rl.generations,
+            "per_device_train_batch_size": rl.micro_batch,
+            "gradient_accumulation_steps": completions // rl.micro_batch,
+            "generation_batch_size": completions,
+            "max_completion_length": rl.max_completion_length,
+            "reward_weights": [reward.weight for reward in rl.rewards],
+            "use_vllm": cfg.model.vllm,
+        }
+    )

@@ -7,7 +7,7 @@ from configs.files import read_jsonl
 from configs.schema import Config
 from configs.screen import say
 from configs.stage import begin, finish, wrote
-from models.environment import precision, prepare
+from models.environment import prepare
 
 DEFAULTS = {
     "learning_rate": 2e-4,
@@ -17,12 +17,12 @@ DEFAULTS = {
     "logging_steps": 5,
     "eval_strategy": "steps",
     "eval_steps": 50,
-    "save_strategy": "steps",
     "save_steps": 50,
-    "save_total_limit": 2,
-    "report_to": "none",
 }
 """Used where `sft.trainer` says nothing.  Learning rate and epochs as in Unsloth's QLoRA guide."""
+
+PROBES = 8
+"""Questions asked after training, to see whether the model stops by itself."""
 
 
 def train(cfg: Config, fresh: bool = False) -> Path:
@@ -33,43 +33,42 @@ def train(cfg: Config, fresh: bool = False) -> Path:
     adapter = begun.folder / "adapter"
     if begun.status == "finished":
         return adapter
-    rows = _read_traces(traces)
+    rows = _read_traces(traces, cfg.sft.early_stopping_patience)
 
     prepare(cfg)
     from trl import SFTConfig, SFTTrainer
 
     from models.load import add_adapter, load_model, name_base
-    from models.progress import Progress, last_checkpoint, own_progress_only, save_adapter
+    from models.progress import Progress, last_checkpoint, save_adapter
     from models.template import check_template
+    from models.training import last_loss, set_up, trainer_config
 
+    validates = any(row["split"] == "validation" for row in rows)
+    args = trainer_config(SFTConfig, "sft", _options(cfg, begun.folder, validates=validates), cfg.model, cfg.seed)
     model, tokenizer = load_model(cfg.model)
     check_template(tokenizer)
     data = {split: _dataset(rows, split, tokenizer, cfg.model.max_length) for split in ("train", "validation")}
-    options = DEFAULTS | cfg.sft.trainer
-    model = add_adapter(
-        model, cfg.model, seed=cfg.seed, checkpointing=bool(options.get("gradient_checkpointing", True))
-    )
+    model = add_adapter(model, cfg.model, seed=cfg.seed, checkpointing=args.gradient_checkpointing)
     name_base(model, cfg.model)
     trainer = SFTTrainer(
         model=model,
         processing_class=tokenizer,
         train_dataset=data["train"],
         eval_dataset=data["validation"],
-        args=SFTConfig(**_arguments(cfg, begun.folder, options, validates=data["validation"] is not None)),
+        args=args,
         callbacks=[Progress(begun.folder, "sft: steps"), *_early_stopping(cfg)],
     )
-    own_progress_only(trainer)
+    set_up(trainer)
     done = trainer.train(resume_from_checkpoint=last_checkpoint(begun.folder))
     save_adapter(trainer.model, tokenizer, adapter)
-    finish(begun, steps=done.global_step, loss=round(done.training_loss, 4), traces=len(data["train"]))
-    wrote(
-        begun,
-        f"adapter after {done.global_step} steps on {len(data['train'])} traces, loss {done.training_loss:.3f}",
-    )
+    stops = _stops(cfg, trainer.model, tokenizer, data["validation"] or data["train"])
+    loss, traces = last_loss(trainer), len(data["train"])
+    finish(begun, steps=done.global_step, loss=loss, traces=traces, stops=stops)
+    wrote(begun, f"adapter after {done.global_step} steps on {traces} traces, last loss {loss}")
     return adapter
 
 
-def _read_traces(path: Path) -> list[dict]:
+def _read_traces(path: Path, patience: int | None) -> list[dict]:
     """Return the rows of traces.jsonl; ConfigError where a row is no trace or none is for training."""
     rows = read_jsonl(path)
     for number, row in enumerate(rows, 1):
@@ -77,6 +76,11 @@ def _read_traces(path: Path) -> list[dict]:
             raise ConfigError(f"{path}:{number}: no {' and no '.join(sorted(missing))}; run distill again with --fresh")
     if not any(row["split"] == "train" for row in rows):
         raise ConfigError(f"{path}: no trace for training; see rejected.jsonl beside it")
+    if patience and not any(row["split"] == "validation" for row in rows):
+        raise ConfigError(
+            f"sft.early_stopping_patience: {path} has no validation trace; raise distill.validation_traces and run "
+            "distill with --fresh, or set the patience to null"
+        )
     return rows
 
 
@@ -91,9 +95,9 @@ def _dataset(rows: list[dict], split: str, tokenizer, max_length: int):
     lengths = [len(tokenizer.apply_chat_template(each, tokenize=True, return_dict=False)) for each in messages]
     kept = [each for each, length in zip(messages, lengths, strict=True) if length <= max_length]
     if not kept:
-        if messages and split == "train":
+        if messages:
             raise ConfigError(
-                f"model.max_length {max_length}: every trace is longer, the shortest has {min(lengths)} tokens"
+                f"model.max_length {max_length}: every {split} trace is longer, the shortest has {min(lengths)} tokens"
             )
         return None
     left_out = len(messages) - len(kept)
@@ -103,8 +107,9 @@ def _dataset(rows: list[dict], split: str, tokenizer, max_length: int):
     return Dataset.from_list([{"prompt": each[:-1], "completion": each[-1:]} for each in kept])
 
 
-def _arguments(cfg: Config, folder: Path, options: dict, *, validates: bool) -> dict:
+def _options(cfg: Config, folder: Path, *, validates: bool) -> dict:
     """Return what SFTConfig is made from: the user's options, and what follows from the rest of the config."""
+    options = DEFAULTS | cfg.sft.trainer
     stops_early = cfg.sft.early_stopping_patience is not None and validates
     return options | {
         "output_dir": str(folder),
@@ -116,8 +121,18 @@ def _arguments(cfg: Config, folder: Path, options: dict, *, validates: bool) -> 
         "eval_strategy": options["eval_strategy"] if validates else "no",
         "load_best_model_at_end": stops_early,
         "metric_for_best_model": "eval_loss" if stops_early else None,
-        **precision(cfg.model, cfg.seed),
+        "restore_callback_states_from_checkpoint": stops_early,  # its patience, too
     }
+
+
+def _stops(cfg: Config, model, tokenizer, data) -> float:
+    """Return the share of a few answers that end by themselves."""
+    from models.answer import stopping_share
+    from models.load import ready_to_answer
+
+    ready_to_answer(model, cfg.model)
+    prompts = data.select(range(min(PROBES, len(data))))["prompt"]
+    return stopping_share(model, tokenizer, list(prompts), max_new_tokens=cfg.evaluation.max_new_tokens)
 
 
 def _early_stopping(cfg: Config) -> list:

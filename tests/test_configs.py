@@ -201,13 +201,19 @@ def test_what_planql_sets_is_refused_with_the_right_key(stage):
 
 @pytest.mark.parametrize("stage", ["sft", "rl"])
 def test_what_a_stage_overrides_is_refused(stage):
-    """Each option that `_arguments` of the stage sets over the user's own would be ignored without a word."""
-    tree = ast.parse((ROOT / stage / "train.py").read_text())
-    (function,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "_arguments"]
-    keys = [key for node in ast.walk(function) if isinstance(node, ast.Dict) for key in node.keys]
-    names = {key.value for key in keys if isinstance(key, ast.Constant)} - {"eval_strategy"}
-    assert "output_dir" in names
+    """Each option that is set over the user's own would be ignored without a word."""
+    names = _keys_set_in(f"{stage}/train.py", "_options") | _keys_set_in("models/training.py", "trainer_config")
+    names -= {"eval_strategy"}
+    assert {"output_dir", "seed"} <= names
     assert len(trainer_problems(stage, dict.fromkeys(names))) == len(names)
+
+
+def _keys_set_in(path: str, name: str) -> set[str]:
+    """Return the keys of the dict displays in function `name` of a file."""
+    tree = ast.parse((ROOT / path).read_text())
+    (function,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
+    keys = [key for node in ast.walk(function) if isinstance(node, ast.Dict) for key in node.keys]
+    return {key.value for key in keys if isinstance(key, ast.Constant)}
 
 
 def test_the_hints_name_keys_that_exist():

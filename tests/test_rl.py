@@ -13,6 +13,7 @@ from configs.schema import Config, Model, Reward, Rl
 from models.load import add_adapter, load_adapter, load_model, name_base
 from models.progress import save_adapter
 from models.sources import model_source
+from models.training import trainer_config
 from rl import train as stage
 from rl.prompts import prompts_that_fit
 from rl.reference import keep_reference
@@ -99,10 +100,13 @@ def test_longer_prompts_are_left_out_and_counted(tiny, tasks):
         len(tokenizer.apply_chat_template(p, add_generation_prompt=True, return_dict=False)) for p in data["prompt"]
     ]
     exactly, over = (
-        Config(name="trial", model=tiny, rl=Rl(max_prompt_length=length)) for length in (lengths[0], lengths[0] - 1)
+        Config(name="trial", model=tiny, rl=Rl(max_prompt_length=length, prompts_per_step=1))
+        for length in (lengths[0], lengths[0] - 1)
     )
     assert prompts_that_fit(tasks[:1], tokenizer, exactly)[1] == 0
-    with pytest.raises(ConfigError, match=f"{lengths[0] - 1}: every prompt is longer, the shortest has {lengths[0]}"):
+    with pytest.raises(
+        ConfigError, match=f"{lengths[0] - 1}: 0 of .* prompts are that short, .* the shortest has {lengths[0]} tokens"
+    ):
         prompts_that_fit(tasks, tokenizer, over)
 
 
@@ -111,7 +115,8 @@ def test_longer_prompts_are_left_out_and_counted(tiny, tasks):
 )
 def test_every_batch_that_the_schema_allows_is_one_that_trl_takes(tmp_path, prompts, generations, micro_batch):
     rl = Rl(prompts_per_step=prompts, generations=generations, micro_batch=micro_batch)
-    made = GRPOConfig(**stage._arguments(Config(name="trial", rl=rl), tmp_path, stage.DEFAULTS))
+    cfg = Config(name="trial", rl=rl)
+    made = trainer_config(GRPOConfig, "rl", stage._options(cfg, tmp_path), cfg.model, cfg.seed)
     assert made.generation_batch_size == prompts * generations
     assert made.per_device_train_batch_size * made.gradient_accumulation_steps == prompts * generations
     assert made.steps_per_generation == made.gradient_accumulation_steps  # each step learns from new completions

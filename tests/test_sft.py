@@ -11,6 +11,7 @@ from configs.schema import Config, Model, Sft
 from models.answer import answers
 from models.load import add_adapter, load_adapter, load_model
 from models.template import prompt_text
+from models.training import trainer_config
 from sft import train as stage
 from tasks.trace import parse, render
 
@@ -49,9 +50,10 @@ def trainer_of(cfg: Config):
 
     model, tokenizer = load_model(cfg.model)
     data = stage._dataset(TRACES, "train", tokenizer, cfg.model.max_length)
-    options = stage._arguments(cfg, cfg.folder / "sft", stage.DEFAULTS | cfg.sft.trainer, validates=False)
+    options = stage._options(cfg, cfg.folder / "sft", validates=False)
+    args = trainer_config(SFTConfig, "sft", options, cfg.model, cfg.seed)
     model = add_adapter(model, cfg.model, seed=0)
-    return SFTTrainer(model=model, processing_class=tokenizer, train_dataset=data, args=SFTConfig(**options)), tokenizer
+    return SFTTrainer(model=model, processing_class=tokenizer, train_dataset=data, args=args), tokenizer
 
 
 def test_the_loss_is_on_the_answer_and_its_end_token_and_on_nothing_else(tiny, tmp_path):
@@ -79,7 +81,7 @@ def test_too_long_traces_are_left_out_whole_and_counted(tiny, capsys):
     assert len(data) == 3 and data[0]["completion"][0]["content"] == QUESTIONS["How many trips?"]
     assert "train: 3 traces" in (said := capsys.readouterr().err) and "1 left out as longer than 256" in said
     assert stage._dataset(rows, "validation", tokenizer, 256) is None
-    with pytest.raises(ConfigError, match=r"model\.max_length 8: every trace is longer, the shortest has"):
+    with pytest.raises(ConfigError, match=r"model\.max_length 8: every train trace is longer, the shortest has"):
         stage._dataset(rows, "train", tokenizer, 8)
 
 
@@ -100,10 +102,12 @@ def test_traces_that_are_none_are_refused(tiny, tmp_path, rows, complaint):
 
 def test_early_stopping_needs_something_to_validate_on(tiny, tmp_path):
     cfg = config(tmp_path, tiny, Sft(early_stopping_patience=2))
-    with_validation = stage._arguments(cfg, tmp_path, stage.DEFAULTS, validates=True)
+    with pytest.raises(ConfigError, match=r"sft\.early_stopping_patience: .* has no validation trace"):
+        stage.train(cfg)
+    with_validation = stage._options(cfg, tmp_path, validates=True)
     assert with_validation["load_best_model_at_end"] and with_validation["eval_strategy"] == "steps"
     assert len(stage._early_stopping(cfg)) == 1
-    without = stage._arguments(cfg, tmp_path, stage.DEFAULTS, validates=False)
+    without = stage._options(cfg, tmp_path, validates=False)
     assert not without["load_best_model_at_end"] and without["eval_strategy"] == "no"
 
 

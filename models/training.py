@@ -1,0 +1,50 @@
+"""What SFT and GRPO set up alike: TRL's arguments, and a trainer that reports once and in one place."""
+
+import torch
+from transformers import PrinterCallback
+
+from configs.errors import ConfigError
+from configs.schema import Model
+
+DEFAULTS = {
+    "optim": "adamw_torch_fused",  # Unsloth has other defaults on a GPU than TRL on a CPU
+    "weight_decay": 0.0,
+    "save_total_limit": 2,
+}
+"""Used by both stages where the config says nothing, so that a run is the same on every machine."""
+
+
+def trainer_config(kind, stage: str, options: dict, cfg: Model, seed: int):
+    """Return TRL's config object `kind(**options)`; ConfigError for a combination that TRL refuses."""
+    gpu = torch.cuda.is_available()
+    machine = {
+        "bf16": gpu and cfg.dtype == "bfloat16",
+        "fp16": gpu and cfg.dtype == "float16",
+        "use_cpu": not gpu,
+        "dataloader_pin_memory": gpu,
+        "seed": seed,
+        "disable_tqdm": True,
+        "logging_nan_inf_filter": False,  # else a NaN loss is logged as the mean of those before it
+    }
+    try:
+        return kind(**DEFAULTS | options | machine)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{stage}.trainer: {' '.join(str(error).split())}") from None
+
+
+def set_up(trainer) -> None:
+    """Take out the trainer's own printing and its model card, and train the adapter in float32.
+
+    TRL casts the adapter of a quantised model to bfloat16, in which a step of 1e-5 rounds to nothing.
+    """
+    trainer.remove_callback(PrinterCallback)
+    trainer.create_model_card = lambda *_, **__: None
+    for parameter in trainer.model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+
+
+def last_loss(trainer) -> float | None:
+    """Return the training loss that was logged last, also where it was before a resume; None where none was."""
+    losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
+    return round(losses[-1], 4) if losses else None
