@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from configs.schema import Lora, Model
 
 ROOT = Path(__file__).parents[1]
 QUIET = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error"}
 os.environ.update(QUIET)  # before anything imports torch or transformers
+
+settings.register_profile("planql", deadline=None)  # a busy machine is no error of ours
+settings.load_profile("planql")
 
 
 @pytest.fixture(scope="session", autouse=True)

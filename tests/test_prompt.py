@@ -151,7 +151,7 @@ def test_flat_text_is_one_line_without_tags_and_stays_so(text):
     assert not any(mark in once for mark in ("<sql>", "</sql>", "<|im_end|>"))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=12))
 def test_a_quoted_name_is_that_name_to_sqlite(name):
     with sqlite3.connect(":memory:") as connection:
