@@ -47,7 +47,7 @@ def load_tasks(data: Data, seed: int) -> Splits:
     """
     if data.source == "sample":
         return _load_sample(data)
-    tasks, dropped = _load_part("data.path", data.path, "train", data)
+    tasks, dropped = _load_part("data.path", str(data.path), "train", data)
     if data.test_path is None:
         train, validation, test = split_by_database(tasks, data.validation_share, data.test_share, seed)
         return Splits(train, validation, test, dict(dropped))
@@ -101,9 +101,7 @@ def _share_of(databases: list[str], share: float) -> int:
     return max(count, 1) if share and len(databases) >= 3 else count
 
 
-def _load_part(key: str, path: str | None, part: Literal["train", "test"], data: Data) -> tuple[list[Task], Counter]:
-    if not path:
-        raise ConfigError(f"{key} is not set; data.source {data.source!r} needs the path of the data")
+def _load_part(key: str, path: str, part: Literal["train", "test"], data: Data) -> tuple[list[Task], Counter]:
     found, dropped = READERS[data.source](Source(key, path, part, data))
     tasks, bad_gold = check_gold(found, f"{data.source} {Path(path).resolve()}")
     _refuse_repeated_ids(key, path, tasks)

@@ -90,7 +90,7 @@ def run(tiny, tasks, sft_adapter, tmp_path, monkeypatch):
 
 def test_longer_prompts_are_left_out_and_counted(tiny, tasks):
     tokenizer = AutoTokenizer.from_pretrained(model_source("tiny"))
-    cfg = Config(name="trial", model=tiny, rl=Rl(max_prompt_length=100))
+    cfg = Config(name="trial", model=tiny, rl=Rl(max_prompt_length=100, prompts_per_step=1))
     data, left_out = prompts_that_fit(tasks, tokenizer, cfg)
     assert (len(data), left_out) == (3, 1)
     assert data["task_id"] == ["0", "1", "2"] and data[1]["gold_sql"] == "SELECT count(*) FROM city"

@@ -10,6 +10,7 @@ import pytest
 from configs import paths
 from sandbox import execute, execute_many
 from tasks.level import level
+from tasks import sample
 from tasks.sample import load_sample, split_of
 from tasks.sample.domain import FOLDER, read_domains
 from tasks.sample.rows import make_rows, script
@@ -66,7 +67,7 @@ def test_no_answer_is_a_bare_nothing(results):
 
 
 def test_same_seed_same_corpus(tasks):
-    load_sample.cache_clear()
+    sample._load.cache_clear()
     assert load_sample() == tasks
 
 

@@ -3,8 +3,10 @@
 import sqlite3
 from contextlib import closing
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
+from configs.paths import cache_folder
 from sandbox import database_file
 from tasks.sample.domain import read_domains
 from tasks.sample.grammar import ask_all
@@ -12,9 +14,13 @@ from tasks.sample.rows import make_rows, script
 from tasks.task import Task
 
 
-@cache
 def load_sample(seed: int = 0) -> tuple[Task, ...]:
     """Return all questions of all domains; their databases are built in the cache where they are not there yet."""
+    return _load(seed, cache_folder())
+
+
+@cache
+def _load(seed: int, built_in: Path) -> tuple[Task, ...]:
     tasks: list[Task] = []
     for domain in read_domains():
         rows = make_rows(domain, seed)
