@@ -9,8 +9,8 @@ import pytest
 
 from configs import paths
 from sandbox import execute, execute_many
-from tasks.level import level
 from tasks import sample
+from tasks.level import level
 from tasks.sample import load_sample, split_of
 from tasks.sample.domain import FOLDER, read_domains
 from tasks.sample.rows import make_rows, script
