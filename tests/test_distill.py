@@ -16,8 +16,10 @@ from configs.errors import ConfigError
 from configs.files import write_jsonl
 from distill.curate import allot, delivered, next_questions, round_robin, set_goal, shortfalls, standing
 from distill.ledger import KEPT, NAME, Entry, enter, read_ledger, success_rate
+from distill.plan_sql import plain_sql
 from distill.verify import Answer, Verdict, verify
 from sandbox import Limits
+from tasks.schema import read_schema
 from tasks.task import Task
 from tasks.trace import parse, render
 
@@ -250,7 +252,8 @@ def test_plan_teacher_from_questions_to_traces(tmp_path):
         system, user, answer = row["messages"]
         assert (system["role"], user["role"], answer["role"]) == ("system", "user", "assistant")
         assert row["question"] in user["content"]
-        assert parse(answer["content"]).sql == row["gold_sql"]
+        schema = read_schema(row["database"])
+        assert parse(answer["content"]).sql == plain_sql(row["gold_sql"], schema)
         assert row["teacher"] == "plan"
     stats = json.loads((folder / "stats.json").read_text())
     assert stats["train"]["delivered"] == 8

@@ -29,7 +29,7 @@ def write_config(folder: Path, **model: object) -> Path:
     """Write configs/smoke.yaml with plain transformers, more checkpoints, and a reward that random text can earn."""
     config = yaml.safe_load((ROOT / "configs" / "smoke.yaml").read_text())
     config["model"] |= {"backend": "transformers", "lora": {"r": 32, "alpha": 64}} | model
-    config["sft"]["trainer"] |= {"learning_rate": 0.01, "lr_scheduler_type": "constant", "logging_steps": 1}
+    config["sft"]["trainer"] |= {"learning_rate": 0.003, "lr_scheduler_type": "constant", "logging_steps": 1}
     config["sft"]["trainer"] |= {"max_steps": 24, "save_steps": 8, "eval_steps": 8}
     config["rl"]["trainer"] |= {"learning_rate": 0.01, "max_steps": 6, "save_steps": 2, "beta": 0.05}
     config["rl"]["rewards"] += [{"name": f"{write_whole_to(folder / 'my_rewards.py', REWARD)}:vowels"}]
