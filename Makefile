@@ -1,6 +1,6 @@
 # make demo     sample corpus, SmolLM2-135M, all four stages on CPU, ends with the table base / SFT / RL
 # make test     everything that CI runs
-# make smoke    all four stages with a tiny random model, two minutes
+# make smoke    all four stages with a tiny random model, under a minute
 PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALLED := .venv/installed
