@@ -38,11 +38,14 @@ class Begun:
     """What `finish` noted, when finished."""
 
 
-def begin(cfg: Config, stage: str, settings: dict, inputs: dict[str, Path], fresh: bool = False) -> Begun:
+def begin(
+    cfg: Config, stage: str, settings: dict, inputs: dict[str, Path], fresh: bool = False, more: str = ""
+) -> Begun:
     """Return the stage's folder, ready to work in; a ConfigError says why it isn't.
 
     settings: all that the stage's result depends on, as JSON values (sections of the config).
     inputs: the files and folders it reads, by what they are called in messages.
+    more: what there is to do even in a finished folder, to be told; then its status is "resume".
     A change of either since the folder was begun is an error: what is there is of another run.
     """
     prints = {name: _input_fingerprint(cfg, name, Path(path)) for name, path in inputs.items()}
@@ -59,11 +62,11 @@ def begin(cfg: Config, stage: str, settings: dict, inputs: dict[str, Path], fres
             f"{folder} was {_done(state)} with other settings: {'; '.join(changed)}. "
             f"--fresh runs {stage} again with the new ones, name=OTHER keeps both runs"
         )
-    if state["status"] == "finished":
+    if state["status"] == "finished" and not more:
         following = f"; next: {command(after(stage))}" if after(stage) else ""
         say(f"{stage} is finished ({folder}); --fresh runs it again{following}")
         return Begun(stage, folder, "finished", state["facts"])
-    say(f"{stage}: going on where it stopped ({folder})")
+    say(f"{stage}: {more if state['status'] == 'finished' else 'going on where it stopped'} ({folder})")
     _sweep(folder)
     _write_config(cfg)
     return Begun(stage, folder, "resume")

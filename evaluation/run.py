@@ -25,9 +25,11 @@ def evaluate(cfg: Config, fresh: bool = False) -> Path:
     settings = cfg.model_dump(mode="json", include={"seed", "data", "model", "evaluation"})
     for key in ("models", "batch_size", "bootstrap"):  # may change half-way: models come later, a batch doesn't fit
         del settings["evaluation"][key]
-    begun = begin(cfg, "evaluation", settings, {}, fresh)
+    news = _not_measured(cfg.folder / "evaluation", adapters)
+    more = f"going on with {', '.join(news)}, new or trained again since it finished" if news else ""
+    begun = begin(cfg, "evaluation", settings, {}, fresh, more)
     tasks = _questions(cfg)
-    to_measure = [name for name, adapter in adapters.items() if not _is_measured(begun.folder, name, adapter)]
+    to_measure = _not_measured(begun.folder, adapters)
     if to_measure:
         _measure(cfg, begun.folder, tasks, {name: adapters[name] for name in to_measure})
     summary = _summary(cfg, begun.folder, adapters)
@@ -68,15 +70,13 @@ def _questions(cfg: Config) -> list[Task]:
     return sorted(tasks, key=lambda task: task.task_id)
 
 
-def _is_measured(folder: Path, name: Stage, adapter: Path | None) -> bool:
-    """Tell whether NAME.json holds the predictions of this very adapter."""
-    file = folder / f"{name}.json"
-    if not file.exists():
-        return False
-    if read_json(file)["adapter"] == _fingerprint(adapter):
-        return True
-    say(f"  {name}: its adapter changed since it was measured; measured again")
-    return False
+def _not_measured(folder: Path, adapters: dict[Stage, Path | None]) -> list[Stage]:
+    """Return the models without a NAME.json that holds the predictions of this very adapter."""
+    return [
+        name
+        for name, adapter in adapters.items()
+        if not (file := folder / f"{name}.json").exists() or read_json(file)["adapter"] != _fingerprint(adapter)
+    ]
 
 
 def _fingerprint(adapter: Path | None) -> str | None:

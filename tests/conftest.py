@@ -10,10 +10,13 @@ import pytest
 from hypothesis import settings
 
 from configs.schema import Lora, Model
+from sandbox import database_file
+from tests.singers import SCRIPT
 
 ROOT = Path(__file__).parents[1]
 QUIET = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error"}
-os.environ.update(QUIET)  # before anything imports torch or transformers
+EXACT = {"OMP_NUM_THREADS": "1"}  # threads split a sum now this way, now that, so that it is not the same twice
+os.environ.update(QUIET | EXACT)  # before anything imports torch or transformers
 
 settings.register_profile("planql", deadline=None)  # a busy machine is no error of ours
 settings.load_profile("planql")
@@ -49,3 +52,9 @@ def tiny() -> Model:
 def learner(tiny) -> Model:
     """The tiny model with an adapter large enough to learn a few traces by heart."""
     return tiny.model_copy(update={"lora": Lora(r=32, alpha=64)})
+
+
+@pytest.fixture(scope="module")
+def database(cache) -> Path:
+    """Three singers and their songs, as a file."""
+    return database_file(SCRIPT)

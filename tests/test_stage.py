@@ -111,6 +111,14 @@ def test_a_missing_input_names_the_stage_to_run_first_and_leaves_nothing(cfg):
     assert not cfg.folder.exists()
 
 
+def test_a_finished_stage_with_more_to_do_goes_on(cfg, capsys):
+    made = finished(cfg)
+    again = begin(cfg, "sft", SETTINGS, {}, more="going on with two more")
+    assert again.status == "resume" and again.folder == made
+    said = capsys.readouterr().err
+    assert "sft: going on with two more" in said and "is finished" not in said
+
+
 def test_the_input_of_a_stage_that_has_not_finished_is_refused(cfg):
     begun = begin(cfg, "distill", {}, {})
     write_jsonl(begun.folder / "traces.jsonl", [{"a": 1}])
