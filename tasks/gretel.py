@@ -32,9 +32,10 @@ def read_gretel(source: Source) -> Found:
     """
     memory = Memory("gretel", source.path, source.part)
     total, batches = _open(source)
+    wanted = min(source.data.rows or total, total)
     questions, dropped = [], Counter()
-    with progress(_DESCRIPTION, total) as advance, ThreadPoolExecutor(WORKERS) as pool:
-        for rows in batches:
+    with progress(_DESCRIPTION, wanted) as advance, ThreadPoolExecutor(WORKERS) as pool:
+        for rows in _evenly(batches, wanted, total):
             keys = [fingerprint(row["sql_context"], row["sql"]) for row in rows]
             new = {key: row for key, row in zip(keys, rows, strict=True) if not _still_known(key, memory)}
             memory.tell(dict(zip(new, pool.map(_work_out, new.values()), strict=True)))
@@ -47,6 +48,15 @@ def read_gretel(source: Source) -> Found:
                 questions.append(Question(task_id, row["sql_prompt"], "", found["sql"], found["database"]))
             advance(len(rows))
     return questions, dropped
+
+
+def _evenly(batches: Iterator[list[dict[str, object]]], wanted: int, total: int) -> Iterator[list[dict[str, object]]]:
+    """Yield `wanted` of `total` rows, evenly spaced, in batches."""
+    place = 0
+    for rows in batches:
+        numbered = enumerate(rows, place)
+        yield [row for place, row in numbered if (place + 1) * wanted // total > place * wanted // total]
+        place += len(rows)
 
 
 def _still_known(key: str, memory: Memory) -> bool:

@@ -92,6 +92,7 @@ def test_keys_of_the_same_config_may_be_referred_to(write):
         ("seed: 1", "name: is missing; Name of the run"),
         ("name: a/b", "name: got 'a/b'; allowed: letters, digits"),
         ("name: 7", "name: got 7; must be text; put it in quotes"),
+        ("name: a\ndata: {rows: 9}", "data: rows is for gretel, not for source 'sample'; remove it"),
         ("name: a\ndata: {source: spidr}", "data.source: got 'spidr'; did you mean 'spider'?"),
         ("name: a\ndistill: {levels: {L5: 1}}", "distill.levels.L5: got 'L5'; allowed: L1, L2, L3, L4"),
         ("name: a\ndata: {test_share: 1.5}", "data.test_share: got 1.5; must be less than 1"),

@@ -1,5 +1,6 @@
 """gretel's scripts become databases, its SQL of several dialects becomes SQLite's, and the rest is counted."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,13 @@ def test_gretel_scripts_become_databases_and_queries_become_sqlite(tmp_path):
         "context cannot be parsed": 1,
     }
     assert load_tasks(data, seed=0) == splits
+
+
+def test_as_many_rows_as_asked_for_are_read_evenly_spaced(tmp_path):
+    path = write_parquet(tmp_path / "a.parquet", [gretel_row(number, f"SELECT {number}") for number in range(500)])
+    data = Data(source="gretel", path=str(path), rows=7, test_share=0, validation_share=0)
+    read = [int(task.gold_sql.split()[-1]) for task in load_tasks(data, seed=0).train]
+    assert len(read) == 7 and all(70 <= after - before <= 73 for before, after in pairwise(read))
 
 
 def test_gretel_folder_reads_the_files_of_its_part(tmp_path):
