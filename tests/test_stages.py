@@ -1,4 +1,4 @@
-"""The four stages as commands, with a model of random weights: once through, killed and resumed, and on bad input."""
+"""The four stages as commands, with a model of random weights: once through, killed and resumed."""
 
 import json
 import os
@@ -12,34 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import yaml
 
 from configs.files import read_json, read_jsonl, write_jsonl, write_whole
+from tests.trial import ROOT, write_config
 
-ROOT = Path(__file__).parents[1]
 STAGES = ("distill", "sft", "rl", "evaluation")
-REWARD = '''
-def vowels(completions, **_):
-    """Return the number of vowels: even random text has more or fewer."""
-    return [sum(letter in "aeiou" for letter in said[0]["content"]) for said in completions]
-'''
-
-
-def write_config(folder: Path, **model: object) -> Path:
-    """Write configs/smoke.yaml with plain transformers, more checkpoints, and a reward that random text can earn."""
-    config = yaml.safe_load((ROOT / "configs" / "smoke.yaml").read_text())
-    config["model"] |= {"backend": "transformers", "lora": {"r": 32, "alpha": 64}} | model
-    config["sft"]["trainer"] |= {"learning_rate": 0.003, "lr_scheduler_type": "constant", "logging_steps": 1}
-    config["sft"]["trainer"] |= {"max_steps": 24, "save_steps": 8, "eval_steps": 8}
-    config["rl"]["trainer"] |= {"learning_rate": 0.01, "max_steps": 6, "save_steps": 2, "beta": 0.05}
-    config["rl"]["rewards"] += [{"name": f"{write_whole_to(folder / 'my_rewards.py', REWARD)}:vowels"}]
-    config["evaluation"] = {"questions": 24, "batch_size": 4, "max_new_tokens": 16, "bootstrap": 500}
-    return write_whole_to(folder / "trial.yaml", yaml.safe_dump(config | {"runs": str(folder / "runs")}))
-
-
-def write_whole_to(path: Path, text: str) -> Path:
-    write_whole(path, text)
-    return path
 
 
 @dataclass(frozen=True)
@@ -248,15 +225,17 @@ def json_or_none(line: str) -> dict | None:
 
 
 @pytest.mark.slow
-def test_unsloth_trains_in_4bit_on_this_machine_and_keeps_the_sft_model_as_reference(run_stage, tmp_path):
+def test_unsloth_trains_in_4bit_goes_on_when_killed_and_keeps_the_sft_model_as_reference(run_stage, tmp_path):
     config = write_config(tmp_path, backend="unsloth", quantization="4bit")
     folder = tmp_path / "runs" / "smoke"
     messages = [{"role": role, "content": "Count the cities."} for role in ("system", "user", "assistant")]
     write_jsonl(folder / "distill" / "traces.jsonl", [{"split": "train", "messages": messages}] * 8)
-    few = ("sft.trainer.max_steps=2", "rl.trainer.max_steps=2", "rl.trainer.beta=0.1", "rl.trainer.save_steps=1")
+    few = ("sft.trainer.max_steps=6", "sft.trainer.save_steps=2", "rl.trainer.max_steps=2", "rl.trainer.beta=0.1")
+    kill_when(lambda: list((folder / "sft").glob("checkpoint-*/trainer_state.json")), "sft", config, *few)
     trained = run_stage("sft", config, *few)
     assert trained.returncode == 0, trained.stderr
-    assert logged_steps(folder / "sft") == [1, 2]
+    assert "from the checkpoint of step " in trained.stderr
+    assert logged_steps(folder / "sft") == [1, 2, 3, 4, 5, 6]
     move_from_base(folder / "sft" / "adapter" / "adapter_model.safetensors")
     improved = run_stage("rl", config, *few)
     assert improved.returncode == 0, improved.stderr
@@ -277,83 +256,12 @@ def move_from_base(weights: Path) -> None:
     save_file(moved, weights, metadata={"format": "pt"})
 
 
-SPOILT_TRACE = '{"split": "train", "messages": [{"role": "sys'
-QUESTION = {"question": "How many?", "gold_sql": "SELECT count(*) FROM city", "database": "city"}
-
-
-@pytest.fixture
-def refused(run_stage, tmp_path):
-    """Return a function that runs a stage on bad input, and returns the one line that it says, with exit status 2."""
-    config = write_config(tmp_path / "given")
-
-    def run(stage: str, *overrides: str) -> str:
-        done = run_stage(stage, config, f"runs={tmp_path / 'runs'}", *overrides)
-        assert done.returncode == 2, done.stderr
-        *progress, error = done.stderr.splitlines()
-        assert not done.stdout and all(line.startswith("Checking gold SQL") for line in progress), done.stderr
-        assert error.startswith(f"{stage}: ")
-        return error
-
-    return run
-
-
-def test_a_misspelt_key_is_named_with_the_right_one(refused, tmp_path):
-    assert "sft.micro_bach: unknown key; did you mean 'micro_batch'?" in refused("sft", "sft.micro_bach=2")
-    assert "max_stepz" in (said := refused("rl", "rl.trainer.max_stepz=2")) and "max_steps" in said
-    assert not (tmp_path / "runs").exists()
-
-
-def test_missing_files_say_where_they_are_looked_for(refused, run_stage, tmp_path):
-    assert "nowhere.jsonl does not exist" in refused("distill", "data.source=jsonl", "data.path=nowhere.jsonl")
-    assert "traces.jsonl is missing; run first: python -m distill" in refused("sft")
-    assert "adapter is missing; run first: python -m sft" in refused("rl")
-    assert "sft/adapter is missing; run python -m sft first" in refused("evaluation")
-    assert "my_reward.py" in refused("rl", "rl.rewards=[{name: 'my_reward.py:f'}]")
-    none = run_stage("sft", "configs/smok.yaml")
-    assert none.returncode == 2 and "did you mean configs/smoke.yaml?" in none.stderr
-    assert not list((tmp_path / "runs").glob("**/state.json"))
-
-
-def test_data_that_is_not_what_the_config_says(refused, tmp_path):
-    data = ("data.source=jsonl", f"data.path={tmp_path / 'questions.jsonl'}")
-    write_jsonl(tmp_path / "questions.jsonl", [QUESTION])
-    write_whole(tmp_path / "city.sqlite", "This is no database, though it is longer than the header of one.\n" * 40)
-    assert "city.sqlite" in (said := refused("distill", *data)) and "not a" in said
-    assert "questions.jsonl:1: no text in column 'sql' for gold_sql" in refused(
-        "distill", *data, "data.columns={gold_sql: sql}"
-    )
-    write_whole(tmp_path / "questions.jsonl", json.dumps(QUESTION) + '\n{"question": "Ho')
-    assert "questions.jsonl:2: not JSON, perhaps cut off" in refused("distill", *data)
-    assert not (tmp_path / "runs" / "smoke").exists()
-
-
-def test_a_trace_file_cut_in_a_line_is_named_with_its_line(refused, tmp_path):
-    traces = tmp_path / "runs" / "smoke" / "distill" / "traces.jsonl"
-    whole = {"split": "train", "messages": [{"role": "user", "content": "How many?"}]}
-    write_whole(traces, json.dumps(whole) + "\n" + SPOILT_TRACE)
-    assert "traces.jsonl:2: not JSON, perhaps cut off" in refused("sft")
-    assert not (tmp_path / "runs" / "smoke" / "sft").exists() and traces.read_text().endswith(SPOILT_TRACE)
-
-
-@pytest.mark.parametrize("stage", ["rl", "evaluation"])
-def test_an_adapter_of_another_model_is_refused_at_once(refused, tmp_path, stage):
-    adapter = tmp_path / "runs" / "smoke" / "sft" / "adapter"
-    settings = {"base_model_name_or_path": "smollm2-135m", "r": 32, "lora_alpha": 64, "use_rslora": False}
-    write_whole(adapter / "adapter_config.json", json.dumps(settings | {"target_modules": ["q_proj"]}))
-    write_whole(adapter / "adapter_model.safetensors", "weights")
-    started = time.monotonic()
-    said = refused(stage, *(["evaluation.models=[sft]"] if stage == "evaluation" else []))
-    assert "this adapter was trained with model.name = smollm2-135m, the config says tiny; use the same" in said
-    assert not (tmp_path / "runs" / "smoke" / stage).exists() and (adapter / "adapter_config.json").exists()
-    assert time.monotonic() - started < 10  # torch alone would take as long
-
-
 @pytest.mark.slow
 def test_bad_input_later_costs_nothing_that_was_finished(chain, copy_of, run_stage, tmp_path):
     folder = copy_of("distill", "sft")
     adapter = written(folder)
     with (folder / "distill" / "traces.jsonl").open("a") as file:
-        file.write(SPOILT_TRACE)
+        file.write('{"split": "train", "messages": [{"role": "sys')
     changed = run_stage("sft", chain.config, f"runs={tmp_path}")
     assert changed.returncode == 2 and "traces: its content changed" in changed.stderr
     fresh = run_stage("sft", chain.config, f"runs={tmp_path}", "--fresh")
