@@ -197,8 +197,8 @@ class Evaluation(Strict):
     """Prompts per generation batch."""
     max_new_tokens: int = Field(512, ge=8)
     """Longest answer, tokens."""
-    judge: Literal["multiset", "bird"] = "multiset"
-    """When rows count as the gold rows: `multiset` (order counts where gold has ORDER BY), `bird` (set of rows)."""
+    judge: Literal["ordered", "multiset", "bird", "spider"] = "ordered"
+    """When rows are the gold rows: `ordered` (by ORDER BY), `multiset`, `bird` (a set), `spider` (permuted columns)."""
     bootstrap: int = Field(10_000, ge=100)
     """Resamples behind each 95 % interval."""
 
@@ -212,6 +212,8 @@ class Sandbox(Strict):
     """Rows fetched before a result counts as too large."""
     memory_mb: int = Field(512, ge=64)
     """Memory of one worker process, MiB."""
+    max_steps: int = Field(200_000_000, ge=1000)
+    """Steps of SQLite's virtual machine in one query: the same verdict on a slow machine and on a fast one."""
     workers: int = Field(2, ge=1)
     """Worker processes."""
 

@@ -39,6 +39,7 @@ class Verify(Step):
     timeout_s: float
     max_rows: int
     memory_mb: int
+    max_steps: int
     workers: int
 
     @property
@@ -56,7 +57,7 @@ class Verify(Step):
         tasks = [Task(**row["task"]) for row in inputs]
         # a batch on which the LLM itself broke down has no column of troubles
         answers = [Answer(row["generation"], row.get("llm_ask_trouble", NO_ANSWER)) for row in inputs]
-        limits = Limits(timeout_s=self.timeout_s, max_rows=self.max_rows, memory_mb=self.memory_mb)
+        limits = Limits(self.timeout_s, self.max_rows, self.memory_mb, self.max_steps)
         verdicts = verify(tasks, answers, limits, self.workers)
         yield [row | asdict(verdict) for row, verdict in zip(inputs, verdicts, strict=True)]
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import sandbox
 from distill.ledger import KEPT
 from distill.plan_names import names_in_plan
-from sandbox import Limits, Result, execute_many, is_ordered, same_result
+from sandbox import Limits, judge_many
 from tasks.schema import read_schema
 from tasks.task import Task
 from tasks.trace import Trace, parse
@@ -36,17 +37,11 @@ class Verdict:
 def verify(tasks: Sequence[Task], answers: Sequence[Answer], limits: Limits, workers: int) -> list[Verdict]:
     """Return the verdict on each answer; all queries of the batch run side by side, equal ones once."""
     traces = [parse(answer.text or "") for answer in answers]
-    pairs = [
-        (task.database, sql)
-        for task, trace in zip(tasks, traces, strict=True)
-        if trace
-        for sql in (task.gold_sql, trace.sql)
-    ]
-    results = dict(zip(pairs, execute_many(pairs, limits, workers), strict=True))
+    asked = [(task, trace) for task, trace in zip(tasks, traces, strict=True) if trace]
+    items = [(task.database, task.gold_sql, trace.sql) for task, trace in asked]
+    judged = iter(judge_many(items, "ordered", limits, workers))
     return [
-        judge(task, trace, results[task.database, task.gold_sql], results[task.database, trace.sql])
-        if trace
-        else not_a_trace(answer)
+        judge(task, trace, next(judged)) if trace else not_a_trace(answer)
         for task, answer, trace in zip(tasks, answers, traces, strict=True)
     ]
 
@@ -63,13 +58,13 @@ def not_a_trace(answer: Answer) -> Verdict:
     return Verdict(kind, detail) if kind else Verdict(FORM, "not <think>…</think><sql>…</sql>")
 
 
-def judge(task: Task, trace: Trace, gold: Result, result: Result) -> Verdict:
+def judge(task: Task, trace: Trace, rows: sandbox.Verdict) -> Verdict:
     """Return the verdict on a well-formed answer: do its rows equal the gold rows, do the names exist?"""
-    if not gold.runs:
-        return Verdict(GOLD_FAILS, f"{gold.status}: {gold.message}")
-    if not result.runs:
-        return Verdict(DOES_NOT_RUN, f"{result.status}: {result.message}")
-    if not same_result(gold, result, ordered=is_ordered(task.gold_sql)):
-        return Verdict(WRONG_ROWS, f"{len(result.rows)} rows, gold {len(gold.rows)}")
+    if rows.correct is None:
+        return Verdict(GOLD_FAILS, f"{rows.gold}: {rows.message}")
+    if not rows.runs:
+        return Verdict(DOES_NOT_RUN, f"{rows.status}: {rows.message}")
+    if not rows.correct:
+        return Verdict(WRONG_ROWS, rows.message)
     _, _, unknown = names_in_plan(trace.think, read_schema(task.database))
     return Verdict(UNKNOWN_NAME, ", ".join(sorted(unknown))) if unknown else Verdict(KEPT)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from configs.errors import ConfigError
 from configs.schema import Config
 from evaluation.interval import bootstrap_interval
-from sandbox import Limits, Result, execute_many, is_ordered, same_result
+from sandbox import Limits, Verdict, judge_many
 from tasks.task import Task
 from tasks.trace import extract_sql, parse
 
@@ -16,29 +16,26 @@ def judge_answers(tasks: Sequence[Task], texts: Sequence[str], cfg: Config) -> l
     The query is read leniently, so that EX is not a measure of form; form has a column of its own.
     `status` is one of sandbox.Result's, or `no_sql`.
     """
-    limits = Limits(timeout_s=cfg.sandbox.timeout_s, max_rows=cfg.sandbox.max_rows, memory_mb=cfg.sandbox.memory_mb)
     queries = [extract_sql(text) for text in texts]
-    pairs = [(task.database, task.gold_sql) for task in tasks]
-    pairs += [(task.database, sql) for task, sql in zip(tasks, queries, strict=True) if sql]
-    results = execute_many(pairs, limits, workers=cfg.sandbox.workers)
-    golds, predicted = results[: len(tasks)], iter(results[len(tasks) :])
-    verdicts = []
-    for task, text, sql, gold in zip(tasks, texts, queries, golds, strict=True):
-        if not gold.runs:
+    # Without SQL there is still to know whether the gold query runs.
+    items = [(task.database, task.gold_sql, sql or task.gold_sql) for task, sql in zip(tasks, queries, strict=True)]
+    limits = Limits(**cfg.sandbox.model_dump(exclude={"workers"}))
+    verdicts = judge_many(items, cfg.evaluation.judge, limits, cfg.sandbox.workers)
+    told = []
+    for task, text, sql, verdict in zip(tasks, texts, queries, verdicts, strict=True):
+        if verdict.correct is None:
             raise ConfigError(
-                f"{task.task_id}: its gold query did not run ({gold.status} {gold.message}); raise sandbox.timeout_s "
-                "or sandbox.max_rows, and give the same command again"
+                f"{task.task_id}: its gold query did not run ({verdict.gold} {verdict.message}); raise "
+                "sandbox.timeout_s, max_steps or max_rows, and give the same command again"
             )
-        result = next(predicted) if sql else None
-        verdicts.append({"sql": sql, "form": parse(text) is not None} | _verdict(task, gold, result, cfg))
-    return verdicts
+        told.append({"sql": sql, "form": parse(text) is not None} | _as_told(sql, verdict))
+    return told
 
 
-def _verdict(task: Task, gold: Result, predicted: Result | None, cfg: Config) -> dict:
-    if predicted is None:
+def _as_told(sql: str | None, verdict: Verdict) -> dict:
+    if sql is None:
         return {"status": "no_sql", "message": "", "correct": False}
-    correct = same_result(gold, predicted, cfg.evaluation.judge, ordered=is_ordered(task.gold_sql))
-    return {"status": predicted.status, "message": predicted.message, "correct": correct}
+    return {"status": verdict.status, "message": verdict.message, "correct": verdict.correct}
 
 
 def summarise(predictions: Sequence[dict], *, resamples: int, seed: int) -> dict:

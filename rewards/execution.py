@@ -4,7 +4,7 @@ from typing import Literal
 
 from configs.errors import ConfigError
 from rewards.text import Completion, text_of
-from sandbox import Limits, Result, execute_many, is_ordered, same_result
+from sandbox import Limits, Verdict, judge_many
 from tasks.trace import extract_sql
 
 
@@ -18,45 +18,38 @@ def sql_execution(
     runs: float = 0.1,
     fails: float = 0.0,
     nothing: float = -0.1,
-    judge: Literal["multiset", "bird"] = "multiset",
+    judge: Literal["ordered", "multiset", "bird", "spider"] = "ordered",
     timeout_s: float = 5.0,
     max_rows: int = 10_000,
     memory_mb: int = 512,
+    max_steps: int = 200_000_000,
     workers: int = 2,
     **_: object,
 ) -> list[float | None]:
     """Return what the rows of each answer are worth: rows count, not text.
 
     `right` for the gold rows, `runs` for other rows, `fails` for SQL that does not run or goes over a limit
-    (seconds, rows), `nothing` without SQL; None where the gold query itself does not run, as nothing can be
-    said then.  The query is looked for leniently (`tasks.trace.extract_sql`), so that form is paid for by the
-    rewards of form alone; but what stands in <think> is no answer.  Under `multiset` order counts where the
-    gold query has an ORDER BY; under `bird` neither order nor repetition does.
+    (seconds, rows, memory, steps), `nothing` without SQL; None where the gold query itself does not run, as
+    nothing can be said then.  The query is looked for leniently (`tasks.trace.extract_sql`), so that form is
+    paid for by the rewards of form alone; but what stands in <think> is no answer.  `judge` is one of the
+    sandbox's rules, see `sandbox.same_result`.
     """
     _check_order(right, runs, fails, nothing)
     sqls = [extract_sql(text_of(completion)) for completion in completions]
-    answered = [(where, sql) for where, sql in zip(database, sqls, strict=True) if sql is not None]
-    golds = list(zip(database, gold_sql, strict=True))
-    pairs = list(dict.fromkeys(golds + answered))
-    limits = Limits(timeout_s, max_rows, memory_mb)
-    results = dict(zip(pairs, execute_many(pairs, limits, workers), strict=True))
+    limits = Limits(timeout_s, max_rows, memory_mb, max_steps)
+    # Without SQL there is still to know whether the gold query runs.
+    items = [(where, gold, sql or gold) for where, gold, sql in zip(database, gold_sql, sqls, strict=True)]
 
-    def score(where: str, gold: str, sql: str | None) -> float | None:
-        gold_result = results[where, gold]
-        if not gold_result.runs:
+    def score(sql: str | None, verdict: Verdict) -> float | None:
+        if verdict.correct is None:
             return None
         if sql is None:
             return nothing
-        result = results[where, sql]
-        if not result.runs:
-            return fails
-        return right if _is_right(gold, gold_result, result, judge) else runs
+        if verdict.correct:
+            return right
+        return runs if verdict.runs else fails
 
-    return [score(where, gold, sql) for (where, gold), sql in zip(golds, sqls, strict=True)]
-
-
-def _is_right(gold_sql: str, gold: Result, result: Result, judge: Literal["multiset", "bird"]) -> bool:
-    return same_result(gold, result, how=judge, ordered=is_ordered(gold_sql))
+    return list(map(score, sqls, judge_many(items, judge, limits, workers)))
 
 
 def _check_order(right: float, runs: float, fails: float, nothing: float) -> None:

@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 from configs.errors import ConfigError
 from configs.paths import cache_folder
-from sandbox.pool import ask
+from sandbox.pool import build
+from sandbox.result import Limits
 
 HEADER = b"SQLite format 3\0"
-BUILD_TIMEOUT_S = 30.0
-BUILD_MEMORY_MB = 1024
+BUILD_LIMITS = Limits(timeout_s=30.0, memory_mb=1024, max_steps=5_000_000_000)
 SCRIPT = re.compile(r"\bcreate\s+(?:temp\s+|temporary\s+)?table\b[^(]*\(", re.IGNORECASE)
 
 
@@ -125,9 +125,8 @@ def _build_once(script: str, file: Path) -> None:
 
 def _build(script: str) -> bytes:
     """Return the bytes of the database that `script` makes."""
-    reply = ask({"do": "build", "script": script, "timeout_s": BUILD_TIMEOUT_S, "memory_mb": BUILD_MEMORY_MB})
+    reply = build({"do": "build", "script": script} | vars(BUILD_LIMITS))
     if "image" in reply:
         return reply["image"]
-    why = reply.get("unusable") or reply["message"]
     start = " ".join(script.split())[:80]
-    raise ConfigError(f"database script {start!r}…: {why}; give DDL and rows that SQLite runs")
+    raise ConfigError(f"database script {start!r}…: {reply['unusable']}; give DDL and rows that SQLite runs")

@@ -1,15 +1,24 @@
-"""SQL that nobody trusts, run over a database: `(database, sql, limits) → Result`."""
+"""SQL that nobody trusts, run over a database, and judged against its gold query."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from configs.errors import ConfigError
 from sandbox.databases import Database, locate
-from sandbox.pool import allow_workers, ask
-from sandbox.result import Limits, Result
+from sandbox.judge import Rule
+from sandbox.pool import Reply, allow_workers, ask
+from sandbox.result import Limits, Result, Verdict
 
 DEFAULT = Limits()
+QUICK_S = 0.03
+"""What a query of a batch may take at first, seconds; costly ones begin again after all others, for what is left."""
+MOST_JOBS = 64
+"""Jobs of one request."""
+
+Job = tuple[Database, *tuple[str, ...]]
+"""A database and a query, for rows; or a database, a gold query and a query, for a verdict."""
 
 
 def execute(database: str | Path, sql: str, limits: Limits = DEFAULT) -> Result:
@@ -17,37 +26,87 @@ def execute(database: str | Path, sql: str, limits: Limits = DEFAULT) -> Result:
 
     Whatever the SQL does is data.  A database that is missing or is none is our fault: ConfigError.
     """
-    return _run(locate(database), sql, limits)
+    (reply,) = _ask([(locate(database), sql)], limits)
+    return _result(reply)
 
 
 def execute_many(pairs: Sequence[tuple[str | Path, str]], limits: Limits = DEFAULT, workers: int = 2) -> list[Result]:
     """Return one Result per (database, sql) pair, in order; `workers` processes run side by side.
 
-    Identical pairs run once.  A slow query holds up one worker, and the others take what is left.
+    Identical pairs run once.  Costly queries come last, so that none waits behind them.
     All databases are looked at first: a bad one raises before anything runs.
     """
-    located = {database: locate(database) for database in dict.fromkeys(database for database, _ in pairs)}
-    jobs = [(located[database], sql) for database, sql in pairs]
-    unique = list(dict.fromkeys(jobs))
-    if workers == 1 or len(unique) < 2:
-        results = [_run(database, sql, limits) for database, sql in unique]
-    else:
-        allow_workers(workers)
-        with ThreadPoolExecutor(min(workers, len(unique))) as threads:
-            results = list(threads.map(lambda job: _run(*job, limits), unique))
-    by_job = dict(zip(unique, results, strict=True))
-    return [by_job[job] for job in jobs]
+    return _run(pairs, limits, workers, _result)
 
 
-def _run(database: Database, sql: str, limits: Limits) -> Result:
-    request = {"do": "query", "uri": database.uri, "key": database.key, "sql": sql}
-    reply = ask(request | vars(limits))
-    if "unusable" in reply:
-        raise ConfigError(f"database {database.path!r} is damaged: {reply['unusable']}; get a whole copy of it")
-    return Result(
-        reply["status"],
-        tuple(reply["columns"]),
-        tuple(map(tuple, reply["rows"])),
-        reply["message"],
-        reply["seconds"],
-    )
+def judge_many(
+    items: Sequence[tuple[str | Path, str, str]], how: Rule = "ordered", limits: Limits = DEFAULT, workers: int = 2
+) -> list[Verdict]:
+    """Return one Verdict per (database, gold SQL, SQL), in order: does the query give the gold rows, by the rule `how`?
+
+    As `execute_many`, but rows are compared in the worker that has them, which also remembers the results of
+    gold queries: no rows cross a pipe.
+    """
+    return _run(items, limits, workers, _verdict, how)
+
+
+def _run(items: Sequence[tuple], limits: Limits, workers: int, read, how: Rule = "ordered") -> list:
+    located = {database: locate(database) for database in dict.fromkeys(database for database, *_ in items)}
+    jobs: list[Job] = [(located[database], *sqls) for database, *sqls in items]
+    # Jobs over one database stand together, so that a worker opens few of them.
+    unique = sorted(dict.fromkeys(jobs), key=lambda job: job[0].path)
+    replies = dict(zip(unique, _ask_side_by_side(unique, limits, workers, how), strict=True))
+    results: dict[Hashable, object] = {job: read(replies[job]) for job in unique}
+    return [results[job] for job in jobs]
+
+
+def _ask_side_by_side(jobs: list[Job], limits: Limits, workers: int, how: Rule) -> list[Reply]:
+    """Return the replies to all jobs: first each for a short time, then one by one those that wanted more."""
+    if len(jobs) < 2:
+        return _ask(jobs, limits, how)
+    allow_workers(workers)
+    size = max(1, min(MOST_JOBS, len(jobs) // (4 * workers)))
+    parts = [jobs[start : start + size] for start in range(0, len(jobs), size)]
+    with ThreadPoolExecutor(workers) as threads:
+        replies = [
+            reply for part in threads.map(lambda part: _ask(part, limits, how, QUICK_S), parts) for reply in part
+        ]
+        costly = [place for place, reply in enumerate(replies) if reply[0] == "later"]
+        rest = replace(limits, timeout_s=limits.timeout_s - QUICK_S)
+        again = threads.map(lambda place: _ask([jobs[place]], rest, how), costly)
+        for place, (reply,) in zip(costly, again, strict=True):
+            replies[place] = reply
+    return replies
+
+
+def _ask(jobs: list[Job], limits: Limits, how: Rule = "ordered", quick_s: float | None = None) -> list[Reply]:
+    """Return a worker's replies to `jobs`; ConfigError where a database turns out to be none."""
+    if not jobs:
+        return []
+    numbers = {database: number for number, database in enumerate(dict.fromkeys(database for database, *_ in jobs))}
+    request = {
+        "do": "jobs",
+        "databases": [{"uri": database.uri, "key": database.key} for database in numbers],
+        "jobs": [[numbers[database], *sqls] for database, *sqls in jobs],
+        "how": how,
+        "quick_s": quick_s,
+    }
+    replies = ask(request | vars(limits))
+    for reply, (database, *_) in zip(replies, jobs, strict=True):
+        if reply[0] == "unusable":
+            raise ConfigError(f"database {database.path!r} is damaged: {reply[1]}; get a whole copy of it")
+    return replies
+
+
+def _result(reply: Reply) -> Result:
+    if reply[0] == "died":
+        return Result(reply[1], message=reply[2])
+    _, status, columns, rows, message, seconds = reply
+    return Result(status, tuple(columns), tuple(map(tuple, rows)), message, seconds)
+
+
+def _verdict(reply: Reply) -> Verdict:
+    if reply[0] == "died":
+        _, status, message, at_gold = reply
+        return Verdict(status, status, None, message) if at_gold else Verdict("ok", status, False, message)
+    return Verdict(*reply[1:])

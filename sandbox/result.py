@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Status = Literal["ok", "empty", "error", "denied", "timeout", "too_large", "crashed"]
+RUNS = frozenset({"ok", "empty"})
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,8 @@ class Limits:
     """More rows than this make a result `too_large`."""
     memory_mb: int = 512
     """Address space of the worker process that runs the query, MiB."""
+    max_steps: int = 200_000_000
+    """Steps of SQLite's virtual machine in one query, to within 1,000: a verdict that no machine's speed changes."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class Result:
     """What came of one query.
 
     `ok`: at least one row; `empty`: it ran and gave no row; `error`: SQLite refused it; `denied`: it wanted
-    more than to read; `timeout`, `too_large`: it went past the limits; `crashed`: its worker died.
+    more than to read; `timeout`: it went past its time or its steps; `too_large`: past the limits of rows,
+    bytes or memory; `crashed`: its worker died.
     Rows are there for `ok` only; a message for all but `ok` and `empty`.
 
     >>> Result("ok", ("n",), ((1,),)).runs, Result("error").runs
@@ -39,4 +43,23 @@ class Result:
     @property
     def runs(self) -> bool:
         """Whether the query ran to its end, with or without rows."""
-        return self.status in ("ok", "empty")
+        return self.status in RUNS
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a query that was compared with its gold query.
+
+    `correct` is None where the gold query itself did not run: nothing can be said then, and `message` is its
+    own.  `message` also tells how many rows a wrong answer has, and the gold.
+    """
+
+    gold: Status
+    status: Status
+    correct: bool | None
+    message: str = ""
+
+    @property
+    def runs(self) -> bool:
+        """Whether the query ran to its end, with or without rows."""
+        return self.status in RUNS

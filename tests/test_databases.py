@@ -9,11 +9,11 @@ import pytest
 
 from configs.errors import ConfigError
 from sandbox import database_file, execute
-from tests.singers import FOR_EVER, SCRIPT, made
+from tests.singers import FOR_EVER, QUICK, SCRIPT, made
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch):
+def databases(tmp_path, monkeypatch):
     monkeypatch.setenv("PLANQL_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "databases"
 
@@ -87,26 +87,26 @@ def test_more_databases_than_stay_open(tmp_path):
         assert [execute(path, "SELECT a FROM t").rows for path in paths] == [((i,),) for i in range(20)]
 
 
-def test_a_script_is_built_once_and_kept(cache):
+def test_a_script_is_built_once_and_kept(databases):
     script = "CREATE TABLE t (a INT, b TEXT); INSERT INTO t VALUES (1, 'x;y'), (2, NULL);"
     file = database_file(script)
     changed_ns = file.stat().st_mtime_ns
     assert file == database_file(script) and file.stat().st_mtime_ns == changed_ns
-    assert file.parent == cache and file.suffix == ".sqlite" and file.read_bytes()[:6] == b"SQLite"
+    assert file.parent == databases and file.suffix == ".sqlite" and file.read_bytes()[:6] == b"SQLite"
     assert execute(script, "SELECT * FROM t").rows == ((1, "x;y"), (2, None))
 
 
-def test_many_processes_may_ask_for_one_script_at_once(cache):
+def test_many_processes_may_ask_for_one_script_at_once(databases):
     script = "CREATE TABLE t (a);" + "INSERT INTO t VALUES (randomblob(100));" * 2000
     with ProcessPoolExecutor(4, multiprocessing.get_context("fork")) as children:
         seen = {child.result() for child in [children.submit(file_and_inode, script) for _ in range(8)]}
     assert len(seen) == 1  # a second build would have put another file in its place
     sql = "SELECT count(*), sum(length(a)) FROM t"
     assert execute(seen.pop()[0], sql).rows == ((2000, 200_000),)
-    assert not list(cache.glob("*.partial"))
+    assert not list(databases.glob("*.partial"))
 
 
-def test_a_dump_of_sqlite_is_a_script(cache):
+def test_a_dump_of_sqlite_is_a_script(databases):
     source = sqlite3.connect(":memory:")
     source.executescript(SCRIPT)
     dump = "PRAGMA foreign_keys=OFF;\n" + "\n".join(source.iterdump())
@@ -128,15 +128,15 @@ def test_a_dump_of_sqlite_is_a_script(cache):
          "SELECT zeroblob(1000000) FROM c", "full"),
     ],
 )  # fmt: skip
-def test_a_bad_script_is_our_fault_and_leaves_nothing(cache, script, why):
+def test_a_bad_script_is_our_fault_and_leaves_nothing(databases, script, why):
     with pytest.raises(ConfigError, match=why) as error:
         database_file(script)
     assert "\n" not in str(error.value)
     assert not Path("/evil.sqlite").exists()  # workers stand in the root folder
-    assert not list(cache.glob("*.sqlite")) and not list(cache.glob("*.partial"))
+    assert not list(databases.glob("*.sqlite")) and not list(databases.glob("*.partial"))
 
 
-def test_a_script_that_never_ends_is_ended(cache, monkeypatch):
-    monkeypatch.setattr("sandbox.databases.BUILD_TIMEOUT_S", 0.3)
+def test_a_script_that_never_ends_is_ended(databases, monkeypatch):
+    monkeypatch.setattr("sandbox.databases.BUILD_LIMITS", QUICK)
     with pytest.raises(ConfigError, match="time limit"):
         database_file(f"CREATE TABLE t (a); {FOR_EVER};")

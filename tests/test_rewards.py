@@ -81,19 +81,19 @@ def test_slow_query_does_not_run():
     assert paid(render("plan", slow), timeout_s=0.3) == [0.0]
 
 
-def test_gold_and_answers_run_in_one_call_and_each_pair_once(monkeypatch):
+def test_a_whole_batch_is_judged_in_one_call(monkeypatch):
+    from rewards import execution
+    from sandbox import judge_many
+
     calls = []
 
-    def counted(pairs, limits, workers):
-        calls.append(list(pairs))
-        return execute_many(pairs, limits, workers)
+    def counted(items, *settings):
+        calls.append(len(items))
+        return judge_many(items, *settings)
 
-    from rewards import execution
-    from sandbox import execute_many
-
-    monkeypatch.setattr(execution, "execute_many", counted)
+    monkeypatch.setattr(execution, "judge_many", counted)
     paid(render("plan", GOLD), render("plan", GOLD), render("plan", "SELECT 1"))
-    assert [len(pairs) for pairs in calls] == [2]
+    assert calls == [3]
 
 
 def test_chat_and_plain_completions_are_paid_alike():
@@ -185,7 +185,7 @@ def test_dotted_reward_is_found():
         ("sql_execution", {"timeout_s": "5"}, "timeout_s is '5', allowed: a number"),
         ("sql_execution", {"workers": 1.5}, "workers is 1.5, allowed: a whole number"),
         ("sql_execution", {"right": True}, "right is True"),
-        ("sql_execution", {"judge": "text"}, "allowed: 'multiset', 'bird'"),
+        ("sql_execution", {"judge": "text"}, "allowed: 'ordered', 'multiset', 'bird', 'spider'"),
         ("sql_execution", {"runs": 1.0}, "needed: right > runs >= fails >= nothing"),
         ("sql_execution", {"fails": -1.0}, "needed: right > runs >= fails >= nothing"),
         ("math:sqrt", {}, "must end in **_"),

@@ -42,8 +42,8 @@ def test_a_worker_killed_at_work_is_replaced_and_asked_again(database):
 
 def test_a_worker_that_always_dies_is_a_crash(database, tmp_path, monkeypatch):
     broken = tmp_path / "worker.py"
-    source = pool.WORKER.read_text()
-    broken.write_text(source.replace("def query(", "def query(*_):\n    os.abort()\n\n\ndef unused("))
+    source = pool.WORKER.read_text().replace("Path(__file__).parent", repr(str(pool.WORKER.parent)))
+    broken.write_text(source.replace("def serve(", "def serve(*_):\n    os.abort()\n\n\ndef unused("))
     monkeypatch.setattr(pool, "WORKER", broken)
     pool.close_pool()
     assert execute(database, "SELECT 1").status == "crashed"
