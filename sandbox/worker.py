@@ -37,12 +37,6 @@ LARGEST_KEPT_BYTES = 2 * 2**20
 FLUSH_S = 0.01
 """How long a reply may wait for others to share its message, seconds."""
 FLUSH_REPLIES = 64
-UNUSABLE_CODES = {
-    sqlite3.SQLITE_NOTADB,
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_IOERR,
-}
 
 
 class Unusable(Exception):
@@ -158,9 +152,7 @@ class Desk:
             try:
                 self._readers[key] = Reader(database["uri"])
             except sqlite3.Error as error:
-                if error.sqlite_errorcode & 0xFF in UNUSABLE_CODES or str(error).startswith("malformed"):
-                    raise Unusable(str(error)) from error
-                raise
+                raise Unusable(str(error)) from error
             if len(self._readers) > OPEN_DATABASES:
                 self._readers.popitem(last=False)[1].close()
         self._readers.move_to_end(key)
