@@ -33,7 +33,7 @@ Pair = tuple[str, str, str]
 """Database, gold SQL, predicted SQL."""
 LIMITS = Limits(timeout_s=5.0)
 SLOW_S = 0.02
-"""Slower predictions are left out: a few of them would be all that is measured."""
+"""Pairs with a slower query are left out: a few of them would be all that is measured."""
 PROMPTS, ANSWERS = 32, 8
 FOR_EVER = "WITH RECURSIVE c(x) AS (SELECT {} UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
 CONSOLE = Console(width=120)
@@ -54,13 +54,14 @@ def pairs_of(spider: str, count: int, rng: random.Random) -> list[Pair]:
         for miss in rng.sample(misses, min(2, len(misses))):
             found[task.database, task.gold_sql, miss.sql] = None
     pairs = list(found)
-    verdicts = judge_many(pairs, "bird", Limits(timeout_s=0.5))
-    quick = execute_many([(database, sql) for database, _, sql in pairs], Limits(timeout_s=0.5))
-    usable = [
-        pair
-        for pair, verdict, result in zip(pairs, verdicts, quick, strict=True)
-        if verdict.status in ("ok", "empty", "error") and result.seconds < SLOW_S
-    ]
+    queries = list(dict.fromkeys((database, sql) for database, *sqls in pairs for sql in sqls))
+    results = dict(zip(queries, execute_many(queries, Limits(timeout_s=0.5)), strict=True))
+    slow = {
+        query
+        for query, result in results.items()
+        if result.status not in ("ok", "empty", "error") or result.seconds > SLOW_S
+    }
+    usable = [(database, *sqls) for database, *sqls in pairs if not slow & {(database, sql) for sql in sqls}]
     CONSOLE.print(f"{len(pairs) - len(usable)} of {len(pairs)} pairs left out: over a limit, or slower than {SLOW_S} s")
     return rng.sample(usable, min(count, len(usable)))
 

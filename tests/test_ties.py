@@ -119,7 +119,7 @@ def test_a_query_that_fails_tells_nothing(cities):
 def test_a_random_order_is_seldom_taken_for_a_tie(cities):
     sql = "SELECT id FROM city ORDER BY random()"
     found = [tied_runs(sql, execute(cities, sql), lambda text: execute(cities, text)) for _ in range(20)]
-    assert (6,) not in found
+    assert found.count((6,)) <= 3  # one in 720 by chance
 
 
 # Against sort keys worked out by hand

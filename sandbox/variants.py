@@ -1,0 +1,197 @@
+"""Changed copies of a database, on which an answer that was right by luck no longer is.
+
+    variants("shop.sqlite", gold_sql)                     # four small databases, made once and kept
+    agree_on_all("shop.sqlite", gold_sql, [sql, other])   # [True, False]
+
+A variant has the schema of the original and a bounded part of its rows (ROWS of a table, and what they refer
+to), whatever the original's size.  Rows are dropped, repeated under new keys and shifted, values are NULL where
+that is allowed, and rows are added that tell the gold query from its near misses: values equal to, just below
+and just above those that it compares, rows without a partner in a join, each condition broken alone.  Primary
+keys, unique columns and NOT NULL hold, and the foreign keys that hold in the original.
+
+A query whose answer is left to chance, by ties in an ORDER BY say, cannot be judged.  So only copies count on which
+the gold query's answer is the same when rows are stored in another order, without indexes, and when what is
+selected settles each ORDER BY; where none is found in several attempts, there are fewer variants than asked
+for, or none.
+
+Only data are handled here: the schema's statements run with SQLite's untrusted functions switched off and a
+bound on the steps, the gold query runs in the sandbox.  Virtual tables and triggers are left out.
+"""
+
+import fcntl
+import hashlib
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from configs.errors import ConfigError
+from configs.paths import cache_folder
+from sandbox.databases import Database, locate
+from sandbox.execution import execute_many
+from sandbox.judge import Rule, is_ordered, same_result
+from sandbox.result import Limits, Result
+from sandbox.variant_cases import add_cases
+from sandbox.variant_changes import change
+from sandbox.variant_query import SQLGLOT_TRIPS, read_query
+from sandbox.variant_rows import ROWS, Data, image, read_data
+
+FORMAT = 1
+"""Raised with each change to what variants look like, so that older ones are not used."""
+SIZES = (ROWS, 60, 25, 12, 8, 6, 5, 4)
+"""Rows of a table in the first attempt at a variant, in the second …: fewer rows leave less to chance."""
+HASHED_BYTES = 64 * 2**20
+"""A larger file is known by its path, size and time of change instead of its content."""
+DEFAULT = Limits()
+PATIENT = Limits(timeout_s=30)
+"""Limits of the gold query while variants are built, which a busy machine must not change."""
+
+
+def variants(database: Path | str, gold_sql: str, count: int = 4, seed: int = 0) -> tuple[Path, ...]:
+    """Return up to `count` changed copies of a database, the same for the same content, query, count and seed.
+
+    They are built once, however many processes ask, and kept in the cache; together they take up to 1 MB or so.
+    """
+    located = locate(database)
+    inputs = json.dumps([FORMAT, _content(located), gold_sql.strip(), count, seed])
+    folder = cache_folder().absolute() / "variants" / hashlib.sha256(inputs.encode()).hexdigest()
+    if not folder.is_dir():
+        try:
+            _once(folder, lambda aside: _build(located, gold_sql, count, seed, aside))
+        except OSError as error:
+            raise ConfigError(
+                f"cannot write the cache of variants {str(folder.parent)!r}: {error.strerror}; "
+                "set PLANQL_CACHE to a folder that can be written"
+            ) from None
+        except sqlite3.Error as error:
+            raise ConfigError(f"database {located.path!r} cannot be varied: {error}; get a whole copy of it") from None
+    return tuple(sorted(folder.glob("*.sqlite")))
+
+
+def agree_on_all(
+    database: Path | str,
+    gold_sql: str,
+    sqls: Sequence[str],
+    count: int = 4,
+    seed: int = 0,
+    how: Rule = "ordered",
+    limits: Limits = DEFAULT,
+    workers: int = 2,
+) -> list[bool]:
+    """Return for each query whether it gives the gold rows on the database and on all its variants.
+
+    A variant on which the gold query fails, or is over the limits, does not count; where it fails on the
+    database itself, no query agrees.
+    """
+    agree = [bool(verdict) for verdict in _right(database, gold_sql, sqls, how, limits, workers)]
+    for variant in variants(database, gold_sql, count, seed) if count and any(agree) else ():
+        left = [number for number, so_far in enumerate(agree) if so_far]
+        verdicts = _right(variant, gold_sql, [sqls[number] for number in left], how, limits, workers)
+        for number, verdict in zip(left, verdicts, strict=True):
+            agree[number] = verdict is not False
+    return agree
+
+
+def _right(
+    database: Path | str, gold_sql: str, sqls: Sequence[str], how: Rule, limits: Limits, workers: int
+) -> list[bool | None]:
+    """Return whether each query gives the gold rows on one database; None where the gold query does not run."""
+    gold, *results = execute_many([(database, sql) for sql in (gold_sql, *sqls)], limits, workers)
+    ordered = is_ordered(gold_sql)
+    return [same_result(gold, result, how, ordered) if gold.runs else None for result in results]
+
+
+@lru_cache(maxsize=4096)
+def _content(database: Database) -> str:
+    """Return what tells the database's content from others."""
+    if database.size_bytes > HASHED_BYTES:
+        return f"{database.path} {database.size_bytes} {database.changed_ns}"
+    return hashlib.sha256(Path(database.path).read_bytes()).hexdigest()
+
+
+def _once(folder: Path, build: Callable[[Path], None]) -> None:
+    """Make `folder` with what `build` writes, unless another process has done so by the time it is our turn."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Sixteen locks, so that different variants seldom wait for each other.
+    with open(folder.parent / f".lock-{folder.name[0]}", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            if not folder.is_dir():
+                aside = folder.with_suffix(".partial")
+                shutil.rmtree(aside, ignore_errors=True)  # left by a process that was killed
+                aside.mkdir()
+                build(aside)
+                aside.replace(folder)
+        finally:
+            fcntl.flock(lock, fcntl.LOCK_UN)  # also for children forked meanwhile, which hold the lock open
+
+
+def _build(database: Database, gold_sql: str, count: int, seed: int, folder: Path) -> None:
+    """Write the variants, each the first attempt on which the gold query has one answer, and rows in it."""
+    data = read_data(database)
+    reading = read_query(gold_sql, {name: frozenset(table.place) for name, table in data.tables.items()})
+    for number in range(count):
+        without_rows = None
+        for attempt, size in enumerate(SIZES):
+            rng = Random(f"{seed} {number} {attempt} {gold_sql.strip()}")
+            varied = data.copy()
+            change(varied, rng, size)
+            add_cases(varied, reading, rng, number, attempt)
+            content = image(varied)
+            aside = folder / f"attempt-{number}-{attempt}"  # a name of its own: workers keep files open
+            answer = _only_answer(varied, content, gold_sql, rng if reading.may_vary else None, aside)
+            if answer and answer.status == "ok":
+                (folder / f"{number:03}.sqlite").write_bytes(content)
+                break
+            if answer:
+                without_rows = without_rows or content
+        else:
+            if without_rows:
+                (folder / f"{number:03}.sqlite").write_bytes(without_rows)
+
+
+def _only_answer(data: Data, content: bytes, gold_sql: str, rng: Random | None, aside: Path) -> Result | None:
+    """Return the gold query's answer; None where it fails, or where, given `rng`, it is one of several."""
+    images = [content, *(image(data, rng) for _ in range(2 if rng else 0))]
+    files = [aside.with_name(f"{aside.name}-{number}") for number in range(len(images))]
+    try:
+        for file, bytes_there in zip(files, images, strict=True):
+            file.write_bytes(bytes_there)
+        settled = tie_breaks(gold_sql) if rng else []
+        pairs = [*((file, gold_sql) for file in files), *((files[0], sql) for sql in settled)]
+        answer, *others = execute_many(pairs, PATIENT, workers=1)
+    finally:
+        for file in files:
+            file.unlink(missing_ok=True)
+    stored = others[: len(files) - 1]
+    settled_runs = [other for other in others[len(stored) :] if other.runs]  # not all that sqlglot prints does
+    same = (same_result(answer, other, "ordered", is_ordered(gold_sql)) for other in (*stored, *settled_runs))
+    return answer if answer.runs and all(same) else None
+
+
+def tie_breaks(sql: str) -> list[str]:
+    """Return a query with each of its ORDER BYs and LIMITs settled, in both directions, by what is selected.
+
+    >>> tie_breaks("SELECT a, b FROM t ORDER BY b LIMIT 1")[1]
+    'SELECT a, b FROM t ORDER BY b, 1 DESC, 2 DESC LIMIT 1'
+    """
+    settled = []
+    for descending in (False, True):
+        try:
+            tree = sqlglot.parse_one(sql, read="sqlite")
+            for query in [one for one in tree.find_all(exp.Query) if one.args.get("order") or one.args.get("limit")]:
+                places = range(1, 1 + (0 if query.is_star else len(query.selects)))
+                last = [exp.Ordered(this=exp.Literal.number(place), desc=descending) for place in places]
+                before = query.args["order"].expressions if query.args.get("order") else []
+                query.set("order", exp.Order(expressions=[*before, *last]) if before or last else None)
+            settled.append(tree.sql("sqlite"))
+        except (SqlglotError, *SQLGLOT_TRIPS):
+            return []
+    return settled
