@@ -9,6 +9,7 @@ from random import Random
 
 from sandbox.variant_changes import (
     add_parents,
+    keep_one,
     meet_average,
     near_value,
     new_row,
@@ -69,6 +70,10 @@ def add_cases(data: Data, reading: Reading, rng: Random, number: int, attempt: i
         table = data.tables[reading.uses[slot.use]]
         if table.place[slot.column] not in table.fixed:
             untie(table, table.place[slot.column], rng)
+    for condition in reading.conditions:
+        if condition.single:
+            table = data.tables[reading.uses[condition.slot.use]]
+            keep_one(table, table.place[condition.slot.column], condition.value, rng)
     for slot in reading.averaged:
         table = data.tables[reading.uses[slot.use]]
         if table.place[slot.column] not in table.fixed and (number % 2 or rng.random() < 0.5):

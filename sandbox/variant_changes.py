@@ -232,3 +232,14 @@ def meet_average(table: Table, column: int) -> None:
         average = round(sum(row[column] for row in rows) / len(rows))
         rows[0][column] = average
         rows[1][column] += average * len(rows) - sum(row[column] for row in rows)
+
+
+def keep_one(table: Table, column: int, value: object, rng: Random) -> None:
+    """Leave `value` in one row, and change it in all others."""
+    rows = [row for row in table.rows if row[column] == value]
+    rng.shuffle(rows)
+    for row in rows[1:]:
+        if column in table.fixed:
+            table.rows = [other for other in table.rows if other is not row]
+        else:
+            row[column] = near_value(table, column, rng)

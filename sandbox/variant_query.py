@@ -7,6 +7,8 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from sandbox.variant_chance import SQLGLOT_TRIPS, is_single
+
 Columns = Mapping[str, frozenset[str]]
 """The columns of each table; all names in lower case."""
 
@@ -15,8 +17,6 @@ OPPOSITE = {"=": "!=", "!=": "=", ">": "<=", "<=": ">", "<": ">=", ">=": "<"}
 MIRRORED = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
 PATTERNS = (exp.Like, exp.ILike, exp.Glob)
 COMPARISONS = (*OPERATORS, *PATTERNS, exp.Between, exp.In, exp.Is)
-SQLGLOT_TRIPS = (AttributeError, TypeError, ValueError, KeyError, IndexError, RecursionError)
-"""What escapes from sqlglot, now and then, for odd SQL."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,14 @@ class Condition:
 
     operator: one of OPPOSITE, "like" and "not like" (or a GLOB), "null" and "not null".
     inside: the function that the column stands in, such as "length"; empty for a bare column or an aggregate.
+    single: whether it picks the one row of a subquery that stands for one value.
     """
 
     slot: Slot
     operator: str
     value: object = None
     inside: str = ""
+    single: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,9 @@ class _Reader:
         elif slot:
             if _negated(node):
                 operator = OPPOSITE.get(operator, "not like")
-            self.conditions.append(Condition(slot, operator, value, _inside(left)))
+            around = node.find_ancestor(exp.Subquery)
+            single = operator == "=" and around is not None and is_single(around)
+            self.conditions.append(Condition(slot, operator, value, _inside(left), single))
 
     def _link(self, left: Slot | None, right: Slot | None, holds: bool) -> None:
         if left and right and left != right:

@@ -10,9 +10,9 @@ and just above those that it compares, rows without a partner in a join, each co
 keys, unique columns and NOT NULL hold, and the foreign keys that hold in the original.
 
 A query whose answer is left to chance, by ties in an ORDER BY say, cannot be judged.  So only copies count on which
-the gold query's answer is the same when rows are stored in another order, without indexes, and when what is
-selected settles each ORDER BY; where none is found in several attempts, there are fewer variants than asked
-for, or none.
+the gold query's answer is the same when rows are stored in another order, without indexes, and when all that
+`variant_chance` finds is settled one way or the other; where none is found in several attempts, there are
+fewer variants than asked for, or none.
 
 Only data are handled here: the schema's statements run with SQLite's untrusted functions switched off and a
 bound on the steps, the gold query runs in the sandbox.  Virtual tables and triggers are left out.
@@ -24,13 +24,10 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from random import Random
-
-import sqlglot
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from configs.errors import ConfigError
 from configs.paths import cache_folder
@@ -39,9 +36,10 @@ from sandbox.execution import execute_many
 from sandbox.judge import Rule, is_ordered, same_result
 from sandbox.result import Limits, Result
 from sandbox.variant_cases import add_cases
+from sandbox.variant_chance import settled, single_subqueries
 from sandbox.variant_changes import change
-from sandbox.variant_query import SQLGLOT_TRIPS, read_query
-from sandbox.variant_rows import ROWS, Data, image, read_data
+from sandbox.variant_query import read_query
+from sandbox.variant_rows import ROWS, image, read_data
 
 FORMAT = 1
 """Raised with each change to what variants look like, so that older ones are not used."""
@@ -52,6 +50,16 @@ HASHED_BYTES = 64 * 2**20
 DEFAULT = Limits()
 PATIENT = Limits(timeout_s=30)
 """Limits of the gold query while variants are built, which a busy machine must not change."""
+
+
+@dataclass(frozen=True)
+class Gold:
+    """A gold query; whether rows stored in another order may change its answer, and `variant_chance` about it."""
+
+    sql: str
+    may_vary: bool
+    settled: tuple[str, ...]
+    single: tuple[str, ...]
 
 
 def variants(database: Path | str, gold_sql: str, count: int = 4, seed: int = 0) -> tuple[Path, ...]:
@@ -137,6 +145,7 @@ def _build(database: Database, gold_sql: str, count: int, seed: int, folder: Pat
     """Write the variants, each the first attempt on which the gold query has one answer, and rows in it."""
     data = read_data(database)
     reading = read_query(gold_sql, {name: frozenset(table.place) for name, table in data.tables.items()})
+    gold = Gold(gold_sql, reading.may_vary, settled(gold_sql), single_subqueries(gold_sql))
     for number in range(count):
         without_rows = None
         for attempt, size in enumerate(SIZES):
@@ -144,54 +153,33 @@ def _build(database: Database, gold_sql: str, count: int, seed: int, folder: Pat
             varied = data.copy()
             change(varied, rng, size)
             add_cases(varied, reading, rng, number, attempt)
-            content = image(varied)
-            aside = folder / f"attempt-{number}-{attempt}"  # a name of its own: workers keep files open
-            answer = _only_answer(varied, content, gold_sql, rng if reading.may_vary else None, aside)
+            images = [image(varied), *(image(varied, rng) for _ in range(2 if gold.may_vary else 0))]
+            # Each attempt has a name of its own, as workers keep files open.
+            answer = _only_answer(gold, images, folder / f"attempt-{number}-{attempt}")
             if answer and answer.status == "ok":
-                (folder / f"{number:03}.sqlite").write_bytes(content)
+                (folder / f"{number:03}.sqlite").write_bytes(images[0])
                 break
             if answer:
-                without_rows = without_rows or content
+                without_rows = without_rows or images[0]
         else:
             if without_rows:
                 (folder / f"{number:03}.sqlite").write_bytes(without_rows)
 
 
-def _only_answer(data: Data, content: bytes, gold_sql: str, rng: Random | None, aside: Path) -> Result | None:
-    """Return the gold query's answer; None where it fails, or where, given `rng`, it is one of several."""
-    images = [content, *(image(data, rng) for _ in range(2 if rng else 0))]
+def _only_answer(gold: Gold, images: list[bytes], aside: Path) -> Result | None:
+    """Return the gold query's answer on the first of `images`; None where it fails, or is one of several."""
     files = [aside.with_name(f"{aside.name}-{number}") for number in range(len(images))]
     try:
-        for file, bytes_there in zip(files, images, strict=True):
-            file.write_bytes(bytes_there)
-        settled = tie_breaks(gold_sql) if rng else []
-        pairs = [*((file, gold_sql) for file in files), *((files[0], sql) for sql in settled)]
+        for file, content in zip(files, images, strict=True):
+            file.write_bytes(content)
+        pairs = [(file, gold.sql) for file in files] + [(files[0], sql) for sql in (*gold.settled, *gold.single)]
         answer, *others = execute_many(pairs, PATIENT, workers=1)
     finally:
         for file in files:
             file.unlink(missing_ok=True)
-    stored = others[: len(files) - 1]
-    settled_runs = [other for other in others[len(stored) :] if other.runs]  # not all that sqlglot prints does
-    same = (same_result(answer, other, "ordered", is_ordered(gold_sql)) for other in (*stored, *settled_runs))
-    return answer if answer.runs and all(same) else None
-
-
-def tie_breaks(sql: str) -> list[str]:
-    """Return a query with each of its ORDER BYs and LIMITs settled, in both directions, by what is selected.
-
-    >>> tie_breaks("SELECT a, b FROM t ORDER BY b LIMIT 1")[1]
-    'SELECT a, b FROM t ORDER BY b, 1 DESC, 2 DESC LIMIT 1'
-    """
-    settled = []
-    for descending in (False, True):
-        try:
-            tree = sqlglot.parse_one(sql, read="sqlite")
-            for query in [one for one in tree.find_all(exp.Query) if one.args.get("order") or one.args.get("limit")]:
-                places = range(1, 1 + (0 if query.is_star else len(query.selects)))
-                last = [exp.Ordered(this=exp.Literal.number(place), desc=descending) for place in places]
-                before = query.args["order"].expressions if query.args.get("order") else []
-                query.set("order", exp.Order(expressions=[*before, *last]) if before or last else None)
-            settled.append(tree.sql("sqlite"))
-        except (SqlglotError, *SQLGLOT_TRIPS):
-            return []
-    return settled
+    elsewhere, others = others[: len(files) - 1], others[len(files) - 1 :]
+    either = [other for other in others[: len(gold.settled)] if other.runs]  # not all that sqlglot prints does
+    single = all(other.rows[0][0] <= 1 for other in others[len(gold.settled) :] if other.runs)
+    ordered = is_ordered(gold.sql)
+    same = all(same_result(answer, other, "ordered", ordered) for other in (*elsewhere, *either))
+    return answer if answer.runs and same and single else None

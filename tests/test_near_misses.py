@@ -11,8 +11,9 @@ from bench.mutations import near_misses
 from bench.rewritings import equivalents
 from sandbox import Limits
 from sandbox import variants as module
+from sandbox.variant_chance import settled, single_subqueries
 from sandbox.variant_query import NOTHING, Condition, Link, Slot, read_query
-from sandbox.variants import agree_on_all, tie_breaks, variants
+from sandbox.variants import agree_on_all, variants
 from tests.shop import JOIN, KEY_COLUMNS, SHOP, rows
 from tests.singers import FOR_EVER, made
 
@@ -169,6 +170,24 @@ def test_ties_do_not_fail_a_right_answer(shop):
     assert agree_on_all(shop, gold_sql, ["SELECT name FROM customer ORDER BY age, name DESC"], count=6) == [True]
 
 
+BARE = "SELECT c.name, count(*) FROM customer AS c JOIN purchase AS p ON p.customer = c.id GROUP BY c.city"
+ONE = "SELECT name FROM customer WHERE city = (SELECT city FROM customer WHERE name = 'Cy')"
+
+
+@pytest.mark.parametrize(
+    ("gold_sql", "same"),
+    [
+        (BARE, BARE.replace("p.customer = c.id", "NOT p.customer <> c.id")),
+        (ONE, ONE.replace("city = (", "city IN (")),
+        (ONE, "SELECT a.name FROM customer AS a JOIN customer AS b ON a.city = b.city WHERE b.name = 'Cy'"),
+    ],
+)
+def test_what_the_gold_query_takes_for_single_is_single(shop, gold_sql, same):
+    """A column that its group does not settle, a subquery that stands for one value."""
+    assert variants(shop, gold_sql, count=12)
+    assert agree_on_all(shop, gold_sql, [same], count=0) == agree_on_all(shop, gold_sql, [same], count=12)
+
+
 def test_a_gold_query_that_fails_agrees_with_nothing(shop):
     assert agree_on_all(shop, "SELECT nope FROM customer", ["SELECT nope FROM customer", "SELECT 1"]) == [False, False]
     assert variants(shop, "SELECT nope FROM customer") == ()
@@ -242,4 +261,4 @@ def test_using_groups_orders_limits_and_counts():
 def test_what_cannot_be_read_says_nothing(sql):
     found = read_query(sql, COLUMNS)
     assert found == NOTHING or (found.uses, found.links, found.conditions) == ((), (), ())
-    assert isinstance(tie_breaks(sql), list)
+    assert isinstance(settled(sql), tuple) and isinstance(single_subqueries(sql), tuple)
