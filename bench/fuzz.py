@@ -105,7 +105,7 @@ def difference(connection: sqlite3.Connection, sql: str, result: Result, max_row
     deadline = time.monotonic() + 2
     connection.set_progress_handler(lambda: time.monotonic() > deadline, 1000)
     try:
-        cursor = connection.execute(sql.rstrip("; \t\r\n\f"))  # which the sandbox allows, and Python does not
+        cursor = connection.execute(sql.strip("; \t\r\n\f"))  # which the sandbox allows, and Python does not
         rows = cursor.fetchmany(max_rows + 1)
     except (sqlite3.Error, sqlite3.Warning, UnicodeError, ValueError) as error:
         if str(error) == "interrupted":

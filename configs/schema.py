@@ -206,13 +206,13 @@ class Evaluation(Strict):
 class Sandbox(Strict):
     """Limits of every query that planql runs."""
 
-    timeout_s: float = Field(5.0, gt=0)
+    timeout_s: float = Field(5.0, ge=0.001, le=86_400)
     """Wall-clock limit of one query, seconds."""
-    max_rows: int = Field(10_000, ge=1)
+    max_rows: int = Field(10_000, ge=1, le=10_000_000)
     """Rows fetched before a result counts as too large."""
-    memory_mb: int = Field(512, ge=64)
+    memory_mb: int = Field(512, ge=64, le=1_048_576)
     """Memory of one worker process, MiB."""
-    max_steps: int = Field(200_000_000, ge=1000)
+    max_steps: int = Field(200_000_000, ge=1000, le=10**15)
     """Steps of SQLite's virtual machine in one query: the same verdict on a slow machine and on a fast one."""
     workers: int = Field(2, ge=1)
     """Worker processes."""

@@ -65,7 +65,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _limits(given: argparse.Namespace) -> Limits:
-    return Limits(given.timeout_s, given.max_rows, given.memory_mb, given.max_steps)
+    try:
+        return Limits(given.timeout_s, given.max_rows, given.memory_mb, given.max_steps)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
 def _run(given: argparse.Namespace) -> int:

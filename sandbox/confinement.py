@@ -21,7 +21,7 @@ FS_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
 """Landlock's ABI → how many kinds of access to files it knows."""
 NET_RIGHTS = {4: 2}
 SCOPES = {6: 2}
-DESCRIPTORS = 32
+DESCRIPTORS = 160
 NAME = "Landlock"
 
 
@@ -84,8 +84,12 @@ def limit_memory(size_bytes: int) -> None:
 
 
 def limit_time(seconds: float) -> None:
-    """Have the kernel end this process after `seconds` by the clock, or soon after as many of CPU time."""
+    """Have the kernel end this process after `seconds` by the clock."""
     signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def limit_cpu(seconds: float) -> None:
+    """Have the kernel end this process soon after `seconds` of CPU time, should the clock's alarm not do it."""
     used = math.ceil(time.process_time() + seconds) + 1
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     resource.setrlimit(resource.RLIMIT_CPU, (used if hard == resource.RLIM_INFINITY else min(used, hard), hard))

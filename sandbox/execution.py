@@ -1,8 +1,10 @@
 """SQL that nobody trusts, run over a database, and judged against its gold query."""
 
-from collections.abc import Hashable, Sequence
+import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from configs.errors import ConfigError
@@ -14,6 +16,8 @@ from sandbox.result import Limits, Result, Verdict
 DEFAULT = Limits()
 QUICK_S = 0.03
 """What a query of a batch may take at first, seconds; costly ones begin again after all others, for what is left."""
+SHARE_S = 0.005
+"""How long a worker goes on with one request of a batch, seconds; what is left then is shared out anew."""
 MOST_JOBS = 64
 """Jobs of one request."""
 
@@ -52,34 +56,36 @@ def judge_many(
 
 def _run(items: Sequence[tuple], limits: Limits, workers: int, read, how: Rule = "ordered") -> list:
     located = {database: locate(database) for database in dict.fromkeys(database for database, *_ in items)}
-    jobs: list[Job] = [(located[database], *sqls) for database, *sqls in items]
     # Jobs over one database stand together, so that a worker opens few of them.
-    unique = sorted(dict.fromkeys(jobs), key=lambda job: job[0].path)
-    replies = dict(zip(unique, _ask_side_by_side(unique, limits, workers, how), strict=True))
-    results: dict[Hashable, object] = {job: read(replies[job]) for job in unique}
-    return [results[job] for job in jobs]
+    unique = sorted(dict.fromkeys(items), key=lambda item: located[item[0]].path)
+    jobs: list[Job] = [(located[database], *sqls) for database, *sqls in unique]
+    replies = _ask_side_by_side(jobs, limits, workers, how)
+    results = {item: read(reply) for item, reply in zip(unique, replies, strict=True)}
+    return [results[item] for item in items]
 
 
 def _ask_side_by_side(jobs: list[Job], limits: Limits, workers: int, how: Rule) -> list[Reply]:
-    """Return the replies to all jobs: first each for a short time, then one by one those that wanted more."""
+    """Return the replies to all jobs: first those that take a short time, then the costly ones, one by one."""
     if len(jobs) < 2:
         return _ask(jobs, limits, how)
     allow_workers(workers)
-    size = max(1, min(MOST_JOBS, len(jobs) // (4 * workers)))
-    parts = [jobs[start : start + size] for start in range(0, len(jobs), size)]
+    replies: list[Reply] = [["waiting"]] * len(jobs)
     with ThreadPoolExecutor(workers) as threads:
-        replies = [
-            reply for part in threads.map(lambda part: _ask(part, limits, how, QUICK_S), parts) for reply in part
-        ]
+        while waiting := [place for place, reply in enumerate(replies) if reply[0] == "waiting"]:
+            size = max(1, min(MOST_JOBS, len(waiting) // (2 * workers)))
+            parts = [waiting[start : start + size] for start in range(0, len(waiting), size)]
+            answers = threads.map(lambda part: _ask([jobs[place] for place in part], limits, how, True), parts)
+            for place, reply in zip(waiting, chain.from_iterable(answers), strict=True):
+                replies[place] = reply
         costly = [place for place, reply in enumerate(replies) if reply[0] == "later"]
-        rest = replace(limits, timeout_s=limits.timeout_s - QUICK_S)
+        rest = replace(limits, timeout_s=limits.timeout_s - QUICK_S) if costly else limits
         again = threads.map(lambda place: _ask([jobs[place]], rest, how), costly)
         for place, (reply,) in zip(costly, again, strict=True):
             replies[place] = reply
     return replies
 
 
-def _ask(jobs: list[Job], limits: Limits, how: Rule = "ordered", quick_s: float | None = None) -> list[Reply]:
+def _ask(jobs: list[Job], limits: Limits, how: Rule = "ordered", shared: bool = False) -> list[Reply]:
     """Return a worker's replies to `jobs`; ConfigError where a database turns out to be none."""
     if not jobs:
         return []
@@ -89,7 +95,8 @@ def _ask(jobs: list[Job], limits: Limits, how: Rule = "ordered", quick_s: float 
         "databases": [{"uri": database.uri, "key": database.key} for database in numbers],
         "jobs": [[numbers[database], *sqls] for database, *sqls in jobs],
         "how": how,
-        "quick_s": quick_s,
+        "quick_s": QUICK_S if shared else None,
+        "share_s": SHARE_S if shared else math.inf,
     }
     replies = ask(request | vars(limits))
     for reply, (database, *_) in zip(replies, jobs, strict=True):

@@ -51,17 +51,20 @@ _NAMES = {
 
 
 class Guard:
-    """The callbacks of one connection, and what they saw: the thing `denied`, the limit that was `over`."""
+    """The callbacks of one connection, and what they saw.
+
+    denied: the thing that was denied first, as a sentence; over: the limit that was reached, "steps" or "time";
+    declared: whether a query was denied because it is the first to use a virtual table or a table function.
+    """
 
     def __init__(self) -> None:
-        self.denied = ""
-        self.over = ""
+        self.denied, self.over, self.declared = "", "", False
         self._deadline = 0.0
         self._ticks_left = 0
 
     def begin(self, deadline: float, max_steps: int) -> None:
         """Start a statement's time: until `deadline` by the monotonic clock, and for `max_steps` steps of the VM."""
-        self.denied, self.over = "", ""
+        self.denied, self.over, self.declared = "", "", False
         self._deadline, self._ticks_left = deadline, max_steps // TICK
 
     def tick(self) -> bool:
@@ -83,6 +86,9 @@ class Guard:
             name = first.lower()
             if name in DESCRIBING_PRAGMAS or (name in _ASKED_BY_FTS and second is None):
                 return sqlite3.SQLITE_OK
+        if action == sqlite3.SQLITE_UPDATE and first == "sqlite_master":  # so SQLite asks for a virtual table's columns
+            self.declared = True
+            self.denied = self.denied or "this virtual table or table function is not allowed, or damaged"
         return self._deny(action, first, second)
 
     def building(self, action: int, first: str | None, second: str | None, _db: object, _view: object) -> int:

@@ -1,48 +1,20 @@
 """Warm worker processes, each lent to one caller at a time; `ask` and `build` are all that others need."""
 
 import atexit
-import contextlib
-import mmap
 import os
-import queue
 import signal
-import socket
-import subprocess
-import sys
 import threading
-import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from sandbox.protocol import AT_BYTES, GRACE_S, HEADER, NO_JOB, OUT_OF_MEMORY, pack, unpack
+from sandbox.process import Starter, Worker
+from sandbox.protocol import GRACE_S, NO_JOB, OUT_OF_MEMORY
 
-WORKER = Path(__file__).with_name("worker.py")
-START_S = 30.0
-"""How long a worker may take to start, seconds; on an idle machine it takes 0.06."""
 ATTEMPTS = 5
 """How many workers may be killed from outside over one job."""
 LATE_S = GRACE_S + 0.1
 """How long after a job's time limit the parent still waits before it kills; the kernel kills at GRACE_S."""
-MAX_REPLY_BYTES = 256 * 2**20
 Reply = list
 """What came of a job, see `sandbox.protocol`; ["died", status, message, at gold] where it ended its worker."""
-
-
-@dataclass(eq=False)
-class Worker:
-    """One worker process, the parent's end of its stdin and stdout, and the memory that it shares."""
-
-    process: subprocess.Popen
-    channel: socket.socket
-    at: memoryview
-    unread: bytearray = field(default_factory=bytearray)
-    layers: dict[str, str] = field(default_factory=dict)
-
-    def end(self) -> int:
-        """Kill the process if it still lives; return its exit status."""
-        self.process.kill()
-        self.channel.close()
-        return self.process.wait()
 
 
 @dataclass
@@ -54,8 +26,7 @@ class Pool:
     idle: list[Worker] = field(default_factory=list)
     workers: set[Worker] = field(default_factory=set)
     starting: int = 0
-    to_start: queue.SimpleQueue = field(default_factory=queue.SimpleQueue)
-    starter: threading.Thread | None = None
+    starter: Starter = field(default_factory=Starter)
 
 
 _pool = Pool()
@@ -131,32 +102,25 @@ def _talk(request: dict, worker: Worker) -> list[dict]:
     messages: list[dict] = []
     wanted = len(request.get("jobs", "1"))
     whole = False  # only after a whole question and a whole answer may a worker serve again
+    patience_s = request["timeout_s"] + LATE_S
     worker.at[0] = NO_JOB
     try:
-        worker.channel.settimeout(request["timeout_s"] + LATE_S)
-        worker.channel.sendall(pack(request))
+        worker.send(request, patience_s)
         while wanted > 0:
-            message = _receive(worker, request["timeout_s"] + LATE_S)
+            message = worker.receive(patience_s)
             messages.append(message)
             wanted -= len(message.get("replies", "1"))
             if "last" in message:
                 return messages
         whole = True
     except TimeoutError:
-        for number in (signal.SIGALRM, signal.SIGCONT):  # end it as the kernel would have done
-            worker.process.send_signal(number)
-        _wait_for_end(worker)
+        worker.stop()
+        worker.wait()
     except (ConnectionError, EOFError):
-        _wait_for_end(worker)
+        worker.wait()
     finally:
         _give_back(_pool, worker, whole)
     return messages
-
-
-def _wait_for_end(worker: Worker) -> None:
-    """Give a worker the time to end by itself, so that its exit status tells why."""
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        worker.process.wait(GRACE_S)
 
 
 def _epitaph(code: int, request: dict) -> tuple[str, str]:
@@ -166,37 +130,6 @@ def _epitaph(code: int, request: dict) -> tuple[str, str]:
     if code == OUT_OF_MEMORY:
         return "too_large", f"more than {request['memory_mb']} MiB of memory"
     return "crashed", f"the worker died with exit status {code}"
-
-
-def _receive(worker: Worker, patience_s: float) -> dict:
-    """Return the next message; EOFError when the worker has gone, TimeoutError when it is `patience_s` at one job."""
-    received = worker.unread
-    place, deadline = worker.at.tolist(), time.monotonic() + patience_s
-    while len(received) < (length := _length(received)):
-        worker.channel.settimeout(max(deadline - time.monotonic(), 0.001))
-        try:
-            part = worker.channel.recv(max(length - len(received), 2**16))
-        except TimeoutError:
-            if worker.at.tolist() == place:
-                raise
-            place, deadline = worker.at.tolist(), time.monotonic() + patience_s
-            continue
-        if not part:
-            raise EOFError
-        received += part
-    message = unpack(bytes(received[HEADER.size : length]))
-    del received[:length]
-    return message
-
-
-def _length(received: bytearray) -> int:
-    """Return the length of the first message in what was received, its header included."""
-    if len(received) < HEADER.size:
-        return HEADER.size
-    length = HEADER.size + HEADER.unpack_from(received)[0]
-    if length > MAX_REPLY_BYTES:
-        raise TimeoutError  # nothing that we wrote answers so; end it
-    return length
 
 
 def _take(pool: Pool) -> Worker:
@@ -215,7 +148,7 @@ def _take(pool: Pool) -> Worker:
             pool.changed.wait()
     worker = None
     try:
-        worker = _start(pool)
+        worker = pool.starter.start()
         return worker
     finally:
         with pool.changed:
@@ -236,56 +169,6 @@ def _give_back(pool: Pool, worker: Worker, whole: bool) -> None:
         else:
             pool.workers.discard(worker)
         pool.changed.notify()
-
-
-def _start(pool: Pool) -> Worker:
-    """Return a new worker that has said it is ready."""
-    with pool.changed:
-        if pool.starter is None:
-            pool.starter = threading.Thread(
-                target=_start_for_ever, args=(pool.to_start,), name="sandbox-starter", daemon=True
-            )
-            pool.starter.start()
-    started: queue.SimpleQueue = queue.SimpleQueue()
-    pool.to_start.put(started)
-    worker = started.get()
-    if isinstance(worker, OSError):
-        raise worker
-    try:
-        worker.layers = _receive(worker, START_S)["layers"]
-    except (TimeoutError, ConnectionError, EOFError) as error:
-        raise RuntimeError(f"a sandbox worker did not start: exit status {worker.end()}") from error
-    return worker
-
-
-def _start_for_ever(to_start: queue.SimpleQueue) -> None:
-    """Start a process for each request.
-
-    The kernel kills a worker when the *thread* that started it ends, so one that never ends starts them all.
-    """
-    while True:
-        started = to_start.get()
-        try:
-            started.put(_start_process())
-        except OSError as error:
-            started.put(error)
-
-
-def _start_process() -> Worker:
-    ours, theirs = socket.socketpair()
-    shared = os.memfd_create("at")
-    try:
-        os.ftruncate(shared, AT_BYTES)
-        at = memoryview(mmap.mmap(shared, AT_BYTES)).cast("I")
-        with theirs:
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(WORKER), str(os.getpid()), str(shared)],
-                stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL, env={}, cwd="/", start_new_session=True,
-                pass_fds=(shared,),
-            )  # fmt: skip
-    finally:
-        os.close(shared)
-    return Worker(process, ours, at)
 
 
 def close_pool() -> None:

@@ -2,11 +2,13 @@
 
 The parent asks for many jobs at once, and the worker answers in order, some jobs to a message:
 
-    {"do": "jobs", "databases": [{"uri": …, "key": …}, …], "jobs": […], "how": …, "quick_s": …, and the Limits}
+    {"do": "jobs", "databases": [{"uri": …, "key": …}, …], "jobs": […], "how": …, "quick_s": …, "share_s": …,
+     and the Limits}
         a job is [database's number, sql] for rows, or [database's number, gold sql, sql] for a verdict
         → {"replies": [[…], …]}, again and again, until every job has its reply:
             ["rows", status, columns, rows, message, seconds], ["verdict", gold status, status, correct, message],
             ["unusable", why] where the database is none, ["later"] where quick_s was too short
+            for it, ["waiting"] where the jobs before it took longer than share_s
     {"do": "build", "script": …, and the Limits}
         → {"image": the database file's bytes}  or  {"unusable": why}
 

@@ -15,7 +15,12 @@ MAX_VALUE_BYTES = 16 * 2**20
 MAX_SQL_BYTES = 2**20
 CELL_BYTES = 64
 """What a value counts beside its text: what it takes to hand it on."""
+FETCHED_ROWS = 16
+"""Rows fetched between two looks at their size: few, as each may have MAX_VALUE_BYTES."""
 CACHED_STATEMENTS = 128
+SETTINGS = "; ".join(
+    f"PRAGMA {one}" for one in ("temp_store=MEMORY", "query_only=ON", "trusted_schema=OFF", "cell_size_check=ON")
+)
 OPENING_S, OPENING_STEPS = 1.0, 50_000_000
 """What opening a database may take."""
 LATER = Result("timeout", message="later")
@@ -26,8 +31,9 @@ _OTHER_STATEMENTS = frozenset(
     """ALTER ANALYZE ATTACH BEGIN COMMIT CREATE DELETE DETACH DROP END EXPLAIN INSERT PRAGMA REINDEX RELEASE
     REPLACE ROLLBACK SAVEPOINT UPDATE VACUUM""".split()  # noqa: SIM905
 )
-_FIRST_WORD = re.compile(r"(?:\s|--[^\n]*+|/\*.*?\*/)*+([A-Za-z_]*)", re.DOTALL)
-_EXPLAIN_QUERY_PLAN = re.compile(r"EXPLAIN\s+QUERY\s+PLAN\b", re.IGNORECASE)
+_SPACE = r"(?:\s|--[^\n]*+|/\*.*?\*/)"
+_FIRST_WORD = re.compile(rf"{_SPACE}*+([A-Za-z_]*)", re.DOTALL)
+_EXPLAIN_QUERY_PLAN = re.compile(rf"EXPLAIN{_SPACE}++QUERY{_SPACE}++PLAN\b", re.IGNORECASE | re.DOTALL)
 _TABLE_FUNCTIONS = [*(f"pragma_{name}" for name in sorted(DESCRIBING_PRAGMAS)), "json_each", "json_tree"]
 
 
@@ -42,21 +48,21 @@ class Reader:
         with contextlib.ExitStack() as undo:
             undo.callback(connection.close)  # an open file less, where the database is none
             connection.set_progress_handler(self._guard.tick, TICK)
-            self._guard.begin(time.monotonic() + OPENING_S, OPENING_STEPS)  # what is read may run a hostile view
-            for setting in ("temp_store=MEMORY", "query_only=ON", "trusted_schema=OFF", "cell_size_check=ON"):
-                connection.execute(f"PRAGMA {setting}")
+            self._guard.begin(time.monotonic() + OPENING_S, OPENING_STEPS)  # what is read may be hostile
+            connection.executescript(SETTINGS)
             set_limits(connection)
-            _connect_virtual_tables(connection)
             connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, MAX_SQL_BYTES)
+            connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").close()  # a file that is none fails here
             connection.set_authorizer(self._guard.reading)
             undo.pop_all()
+        self._has_virtual_tables = False
 
     def close(self) -> None:
         self._connection.close()
 
     def rows(self, sql: str, limits: Limits, quick_s: float | None = None) -> Result:
         """Return what came of a query, never raising for what it does; LATER where it wants more than `quick_s`."""
-        sql = sql.rstrip("; \t\r\n\f")
+        sql = sql.strip("; \t\r\n\f")
         if refused := refusal(sql):
             return refused
         begun = time.monotonic()
@@ -74,7 +80,10 @@ class Reader:
     def _fetch(self, sql: str, max_rows: int) -> tuple[Status, tuple, tuple, str]:
         try:
             return _read(self._connection.execute(sql), max_rows)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
+            if self._guard.declared and not self._has_virtual_tables:
+                self._connect_virtual_tables()
+                return self._fetch(sql, max_rows)
             if not str(error).startswith("Could not decode to UTF-8"):
                 raise
         # Only a database with broken text pays for the slower way.
@@ -84,34 +93,35 @@ class Reader:
         finally:
             self._connection.text_factory = str
 
+    def _connect_virtual_tables(self) -> None:
+        """Touch each virtual table once: SQLite declares it on first use, which the authorizer denies."""
+        self._has_virtual_tables = True
+        self._guard.denied = ""
+        self._connection.set_authorizer(None)
+        try:
+            own = self._connection.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL%'")
+            for name in (*_TABLE_FUNCTIONS, *(name.replace('"', '""') for (name,) in own.fetchall())):
+                with contextlib.suppress(sqlite3.Error):  # a module that this SQLite lacks, or a damaged table
+                    self._connection.execute(f'SELECT 1 FROM "{name}" LIMIT 0')
+        finally:
+            self._connection.set_authorizer(self._guard.reading)
+
 
 def _read(cursor: sqlite3.Cursor, max_rows: int) -> tuple[Status, tuple, tuple, str]:
     try:
         columns = tuple(column[0] for column in cursor.description or ())
         rows, size = [], sum(map(len, columns))
-        for row in cursor:
-            rows.append(row)
-            size += CELL_BYTES * len(row)
-            for value in row:
-                if isinstance(value, (str, bytes)):
-                    size += len(value)
+        while size <= MAX_RESULT_BYTES and (more := cursor.fetchmany(FETCHED_ROWS)):
+            rows += more
             if len(rows) > max_rows:
                 return "too_large", (), (), f"more than {max_rows} rows"
-            if size > MAX_RESULT_BYTES:
-                break
+            size += CELL_BYTES * len(more) * len(columns)
+            size += sum([len(value) for row in more for value in row if isinstance(value, (str, bytes))])
         if size > MAX_RESULT_BYTES:
             return "too_large", (), (), f"more than {MAX_RESULT_BYTES >> 20} MiB of rows"
         return ("ok" if rows else "empty"), columns, tuple(rows), ""
     finally:
         cursor.close()
-
-
-def _connect_virtual_tables(connection: sqlite3.Connection) -> None:
-    """Touch each virtual table once: SQLite declares it on first use, which the authorizer would deny."""
-    own = connection.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL%'").fetchall()
-    for name in [*_TABLE_FUNCTIONS, *(name.replace('"', '""') for (name,) in own)]:
-        with contextlib.suppress(sqlite3.OperationalError):  # this SQLite may lack its module
-            connection.execute(f'SELECT 1 FROM "{name}" LIMIT 0')
 
 
 def set_limits(connection: sqlite3.Connection) -> None:

@@ -6,10 +6,15 @@ from typing import Literal
 Status = Literal["ok", "empty", "error", "denied", "timeout", "too_large", "crashed"]
 RUNS = frozenset({"ok", "empty"})
 
+RANGES = (
+    ("timeout_s", 0.001, 86_400), ("max_rows", 1, 10_000_000), ("memory_mb", 64, 1_048_576),
+    ("max_steps", 1_000, 10**15),
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Limits:
-    """What one query may use up."""
+    """What one query may use up; ValueError for what is no limit."""
 
     timeout_s: float = 5.0
     """Wall-clock limit of one query, seconds."""
@@ -19,6 +24,12 @@ class Limits:
     """Address space of the worker process that runs the query, MiB."""
     max_steps: int = 200_000_000
     """Steps of SQLite's virtual machine in one query, to within 1,000: a verdict that no machine's speed changes."""
+
+    def __post_init__(self) -> None:
+        for name, least, most in RANGES:
+            value = getattr(self, name)
+            if not least <= value <= most:  # nor is NaN
+                raise ValueError(f"limit {name}={value}: give {least:,} to {most:,}")
 
 
 @dataclass(frozen=True)

@@ -23,14 +23,14 @@ if __name__ == "__main__":  # there is no package around a script: make one, wit
     package.__path__ = [str(Path(__file__).parent)]
 
 from sandbox.building import build
-from sandbox.confinement import confine, limit_memory, limit_time
+from sandbox.confinement import confine, limit_cpu, limit_memory, limit_time
 from sandbox.judge import is_ordered, same_result
 from sandbox.protocol import AT_BYTES, GRACE_S, HEADER, NO_JOB, OUT_OF_MEMORY, pack, unpack
 from sandbox.reading import LATER, Reader
 from sandbox.result import Limits, Result
 from sandbox.ties import tied_runs
 
-OPEN_DATABASES = 16
+OPEN_DATABASES = 128
 KEPT_GOLD_BYTES = 32 * 2**20
 """Size of the gold results that are kept, about, in their worker's memory."""
 LARGEST_KEPT_BYTES = 2 * 2**20
@@ -138,7 +138,7 @@ class Desk:
         """Return the runs of tied gold rows, or None; two queries, for which the job's own time must do."""
 
         def run(sql: str) -> Result:
-            return reader.rows(sql, replace(limits, timeout_s=deadline - time.monotonic()))
+            return reader.rows(sql, replace(limits, timeout_s=max(deadline - time.monotonic(), 0.001)))
 
         with contextlib.suppress(MemoryError):  # the prediction is not to blame
             gold.ties = gold.ties or tied_runs(gold.sql, gold.result, run)
@@ -163,13 +163,17 @@ def serve(request: dict, desk: Desk, at: memoryview) -> None:
     """Write the replies to a request's jobs, several to a message."""
     limits = limits_of(request)
     replies: list[list] = []
-    flushed = time.monotonic()
+    begun = flushed = time.monotonic()
+    limit_cpu(len(request["jobs"]) * 2 * (limits.timeout_s + GRACE_S))  # a gold query has a time of its own
     for place, job in enumerate(request["jobs"]):
+        if place and time.monotonic() - begun > request["share_s"]:
+            replies += [["waiting"]] * (len(request["jobs"]) - place)
+            break
         at[0], at[1] = place, False
         # If SQLite cannot be stopped, or the parent is gone or asleep, the kernel ends it.
         limit_time(limits.timeout_s + GRACE_S)
         try:
-            replies.append(desk.answer(job, request, limits))
+            replies.append(answer(desk, job, request, limits))
         except MemoryError:
             desk.clear()
             write(pack({"replies": [*replies, no_memory(job, limits, bool(at[1]))], "last": True}))
@@ -181,6 +185,16 @@ def serve(request: dict, desk: Desk, at: memoryview) -> None:
         write(pack({"replies": replies}))
     at[0] = NO_JOB
     signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def answer(desk: Desk, job: list, request: dict, limits: Limits) -> list:
+    """Return the reply to one job, which shall not want for memory because of those before it."""
+    deadline = time.monotonic() + limits.timeout_s
+    try:
+        return desk.answer(job, request, limits)
+    except MemoryError:
+        desk.clear()
+        return desk.answer(job, request, replace(limits, timeout_s=max(deadline - time.monotonic(), 0.001)))
 
 
 def no_memory(job: list, limits: Limits, at_gold: bool) -> list:
@@ -226,6 +240,7 @@ def main() -> None:
             request = unpack(read(HEADER.unpack(read(HEADER.size))[0]))
             limit_memory(request["memory_mb"] * 2**20)
             if request["do"] == "build":
+                limit_cpu(request["timeout_s"] + GRACE_S)
                 limit_time(request["timeout_s"] + GRACE_S)
                 write(pack(build(request["script"], limits_of(request))))
                 signal.setitimer(signal.ITIMER_REAL, 0)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from sandbox import Limits, execute, execute_many
+from sandbox import Limits, execute, execute_many, judge_many, pool
 from sandbox.__main__ import main
 from tests.singers import DEAF, FOR_EVER, QUICK, ROOT, made
 
@@ -49,6 +49,8 @@ def test_broken_utf8_is_replaced(database):
         "WITH s AS (SELECT 1) SELECT * FROM s",
         "VALUES (1), (2)",
         "EXPLAIN QUERY PLAN SELECT * FROM singer",
+        "EXPLAIN /* how? */ QUERY PLAN SELECT * FROM singer",
+        ";; SELECT 1;",
         "explain\nquery plan select 1",
         "SELECT ';' FROM singer",
         "SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE%'",
@@ -78,6 +80,22 @@ def test_virtual_tables_of_a_database_can_be_read(tmp_path, module):
     assert execute(path, "SELECT a FROM v").status == "ok"
 
 
+def test_a_damaged_virtual_table_leaves_the_others_readable(tmp_path):
+    path = made(
+        tmp_path / "v.sqlite",
+        "CREATE VIRTUAL TABLE v USING rtree(i, a, b); INSERT INTO v VALUES (1, 2, 3);"
+        "UPDATE v_node SET data = x'0001ffff'; CREATE VIRTUAL TABLE w USING fts5(a); INSERT INTO w VALUES ('x')",
+    )
+    assert execute(path, "SELECT a FROM w").rows == (("x",),)
+    assert execute(path, "SELECT a FROM v").status in ("error", "denied")
+    assert execute(path, "SELECT count(*) FROM w").rows == ((1,),)
+
+
+def test_a_table_function_that_is_not_listed_is_called_so(database):
+    result = execute(database, "SELECT * FROM pragma_database_list")
+    assert result.status == "denied" and result.message.startswith("this virtual table or table function")
+
+
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
@@ -85,7 +103,7 @@ def test_virtual_tables_of_a_database_can_be_read(tmp_path, module):
         ("SELECT nope FROM singer", "no such column: nope"),
         ("SELECT 1 FROM", "incomplete input"),
         ("", "there is no statement"),
-        (" ;-- nothing", "syntax error"),
+        (" ;-- nothing", "there is no statement"),
         ("/* never closed", "syntax error"),
         ("SELECT ?", "Incorrect number of bindings"),
         ("SELECT \x00 1", "null character"),
@@ -217,6 +235,32 @@ def test_the_memory_limit_is_the_callers(database):
     )
     assert execute(database, sql, Limits(memory_mb=96)).status == "too_large"
     assert execute(database, sql, Limits(memory_mb=1024)).status == "ok"
+
+
+def test_memory_is_not_short_because_of_queries_before(database):
+    pool.close_pool()
+    limits = Limits(memory_mb=160)
+    golds = [f"WITH RECURSIVE c(x) AS (SELECT {n} UNION ALL SELECT x + 1 FROM c LIMIT 9000) SELECT x, x, x FROM c"
+             for n in range(30)]  # fmt: skip
+    sql = (
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 9) "
+        "SELECT count(*) FROM (SELECT DISTINCT randomblob(8000000) FROM c)"
+    )
+    assert execute(database, sql, limits).status == "ok"
+    assert all(verdict.correct for verdict in judge_many([(database, gold, gold) for gold in golds], limits=limits))
+    assert execute(database, sql, limits).status == "ok"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"timeout_s": 0}, {"timeout_s": math.nan}, {"timeout_s": math.inf}, {"timeout_s": -1}, {"max_rows": 0},
+     {"memory_mb": 1}, {"memory_mb": 10**9}, {"max_steps": 0}],
+    ids=str,
+)  # fmt: skip
+def test_what_is_no_limit_is_refused(wrong):
+    (name,) = wrong
+    with pytest.raises(ValueError, match=f"^limit {name}=.*: give "):
+        Limits(**wrong)
 
 
 # On the command line

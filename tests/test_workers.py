@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from configs.errors import ConfigError
-from sandbox import Limits, execute, execute_many, pool
+from sandbox import Limits, execute, execute_many, pool, process
 from tests.singers import DEAF, FOR_EVER, QUICK, ROOT, is_alive, worker_pids
 
 # Processes
@@ -42,9 +42,9 @@ def test_a_worker_killed_at_work_is_replaced_and_asked_again(database):
 
 def test_a_worker_that_always_dies_is_a_crash(database, tmp_path, monkeypatch):
     broken = tmp_path / "worker.py"
-    source = pool.WORKER.read_text().replace("Path(__file__).parent", repr(str(pool.WORKER.parent)))
+    source = process.WORKER.read_text().replace("Path(__file__).parent", repr(str(process.WORKER.parent)))
     broken.write_text(source.replace("def serve(", "def serve(*_):\n    os.abort()\n\n\ndef unused("))
-    monkeypatch.setattr(pool, "WORKER", broken)
+    monkeypatch.setattr(process, "WORKER", broken)
     pool.close_pool()
     assert execute(database, "SELECT 1").status == "crashed"
     monkeypatch.undo()
@@ -59,7 +59,7 @@ def test_the_worker_sees_no_secrets(database, monkeypatch):
     assert Path(f"/proc/{pid}/environ").read_bytes() == b""
     limits = Path(f"/proc/{pid}/limits").read_text().splitlines()
     soft = {line[:26].strip(): line[26:].split()[0] for line in limits}
-    assert (soft["Max file size"], soft["Max core file size"], soft["Max open files"]) == ("0", "0", "32")
+    assert (soft["Max file size"], soft["Max core file size"], soft["Max open files"]) == ("0", "0", "160")
     assert soft["Max address space"] == str(512 * 2**20)
 
 

@@ -77,13 +77,13 @@ DEFINITIONS = [
         f"CREATE VIEW w(x) AS {BOMB} x FROM c; CREATE VIRTUAL TABLE v USING fts5(x, content = w)"),
     ("ok or error or denied", "full-text search ranked by code", "CREATE VIRTUAL TABLE v USING fts5(x);"
         "INSERT INTO v VALUES ('a'); INSERT INTO v_config VALUES ('rank', 'bm25(load_extension(''evil''))')"),
-    ("ok or error or too_large or refused", "full-text search with noise for its pages",
+    ("ok or error or denied or too_large", "full-text search with noise for its pages",
         "CREATE VIRTUAL TABLE v USING fts5(x); INSERT INTO v VALUES ('a b c');"
         "UPDATE v_data SET block = x'ff00ff7f8081fffffffff0'"),
-    ("ok or error or refused", "a tree of rectangles with noise for its nodes",
+    ("ok or error or denied", "a tree of rectangles with noise for its nodes",
         "CREATE VIRTUAL TABLE v USING rtree(i, a, b); INSERT INTO v VALUES (1, 2, 3);"
         "UPDATE v_node SET data = x'0001ffff' || zeroblob(1200)"),
-    ("ok or error or refused", "a tree of rectangles that holds itself",
+    ("ok or error or denied", "a tree of rectangles that holds itself",
         "CREATE VIRTUAL TABLE v USING rtree(i, a, b); INSERT INTO v VALUES (1, 2, 3);"
         "UPDATE v_node SET data = x'00050001' || x'0000000000000001' || zeroblob(1200)"),
     ("error or refused", "a schema with a statement in it", forged("table", "v", 2, "DROP TABLE t")),
