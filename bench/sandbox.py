@@ -32,16 +32,14 @@ from tasks.schema import read_schema
 Pair = tuple[str, str, str]
 """Database, gold SQL, predicted SQL."""
 LIMITS = Limits(timeout_s=5.0)
-SLOW_S = 0.02
-"""Pairs with a slower query are left out: a few of them would be all that is measured."""
 PROMPTS, ANSWERS = 32, 8
 FOR_EVER = "WITH RECURSIVE c(x) AS (SELECT {} UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
 CONSOLE = Console(width=120)
 _connections: dict[str, sqlite3.Connection] = {}
 
 
-def pairs_of(spider: str, count: int, rng: random.Random) -> list[Pair]:
-    """Return different pairs of a Spider gold query and a near miss of it that runs within the limits."""
+def pairs_of(spider: str, count: int, slow_s: float, rng: random.Random) -> list[Pair]:
+    """Return different pairs of a Spider gold query and a near miss of it, neither over a limit nor `slow_s`."""
     splits = load_tasks(Data(source="spider", path=spider, test_share=0, validation_share=0), seed=0)
     tasks = rng.sample(splits.train, len(splits.train))
     found: dict[Pair, None] = {}
@@ -59,10 +57,10 @@ def pairs_of(spider: str, count: int, rng: random.Random) -> list[Pair]:
     slow = {
         query
         for query, result in results.items()
-        if result.status not in ("ok", "empty", "error") or result.seconds > SLOW_S
+        if result.status not in ("ok", "empty", "error") or result.seconds > slow_s
     }
     usable = [(database, *sqls) for database, *sqls in pairs if not slow & {(database, sql) for sql in sqls}]
-    CONSOLE.print(f"{len(pairs) - len(usable)} of {len(pairs)} pairs left out: over a limit, or slower than {SLOW_S} s")
+    CONSOLE.print(f"{len(pairs) - len(usable)} of {len(pairs)} pairs left out: over a limit, or slower than {slow_s} s")
     return rng.sample(usable, min(count, len(usable)))
 
 
@@ -260,13 +258,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.sandbox", description=__doc__.splitlines()[0])
     parser.add_argument("spider", help="the Spider folder")
     parser.add_argument("--pairs", type=int, default=6000)
-    parser.add_argument("--batches", type=int, default=20)
+    parser.add_argument("--batches", type=int, default=60)
+    parser.add_argument(
+        "--slow-s", type=float, default=0.02, help="leave out pairs with a slower query: a few would be all that counts"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--largest-mb", type=float, default=500)
     given = parser.parse_args()
     rng = random.Random(0)
     with multiprocessing.get_context("fork").Pool(2) as processes:  # before there are threads
-        pairs = pairs_of(given.spider, given.pairs, rng)
+        pairs = pairs_of(given.spider, given.pairs, given.slow_s, rng)
         batches = batches_of(pairs, given.batches, rng)
         contenders = {
             "ours": ours,

@@ -1,16 +1,16 @@
 """From what a task calls its database, a path or a script, to a SQLite file that is safe to open."""
 
-import fcntl
 import hashlib
 import os
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
 from configs.errors import ConfigError
 from configs.paths import cache_folder
+from sandbox.once import make_once
 from sandbox.pool import build
 from sandbox.result import Limits
 
@@ -28,12 +28,15 @@ class Database:
     size_bytes: int
     inode: int
 
+    def __hash__(self) -> int:
+        return hash(self.path)  # a text remembers its hash, and batches hash a lot
+
     @property
     def key(self) -> tuple[str, int, int, int]:
         """What a worker knows an open connection by."""
         return self.path, self.changed_ns, self.size_bytes, self.inode
 
-    @property
+    @cached_property
     def uri(self) -> str:
         """The address under which SQLite opens the file to read it and nothing else."""
         return f"file://{quote(os.fsencode(self.path))}?mode=ro&immutable=1"
@@ -99,28 +102,13 @@ def database_file(script: str) -> Path:
     file = cache_folder().absolute() / "databases" / f"{name}.sqlite"
     if not file.exists():
         try:
-            _build_once(script, file)
+            make_once(file, lambda aside: aside.write_bytes(_build(script)))
         except OSError as error:
             raise ConfigError(
                 f"cannot write the database cache {str(file.parent)!r}: {error.strerror}; "
                 "set PLANQL_CACHE to a folder that can be written"
             ) from None
     return file
-
-
-def _build_once(script: str, file: Path) -> None:
-    """Write `file` from `script`, unless another process has done so by the time it is our turn."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    # Sixteen locks, so that different scripts seldom wait for each other.
-    with open(file.parent / f".lock-{file.name[0]}", "wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            if not file.exists():
-                aside = file.with_suffix(".partial")
-                aside.write_bytes(_build(script))
-                aside.replace(file)
-        finally:
-            fcntl.flock(lock, fcntl.LOCK_UN)  # also for children forked meanwhile, which hold the lock open
 
 
 def _build(script: str) -> bytes:

@@ -2,9 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
 from configs.errors import ConfigError
@@ -12,14 +10,9 @@ from sandbox.databases import Database, locate
 from sandbox.judge import Rule
 from sandbox.pool import Reply, allow_workers, ask
 from sandbox.result import Limits, Result, Verdict
+from sandbox.sharing import QUICK_S, Batch
 
 DEFAULT = Limits()
-QUICK_S = 0.03
-"""What a query of a batch may take at first, seconds; costly ones begin again after all others, for what is left."""
-SHARE_S = 0.005
-"""How long a worker goes on with one request of a batch, seconds; what is left then is shared out anew."""
-MOST_JOBS = 64
-"""Jobs of one request."""
 
 Job = tuple[Database, *tuple[str, ...]]
 """A database and a query, for rows; or a database, a gold query and a query, for a verdict."""
@@ -69,34 +62,30 @@ def _ask_side_by_side(jobs: list[Job], limits: Limits, workers: int, how: Rule) 
     if len(jobs) < 2:
         return _ask(jobs, limits, how)
     allow_workers(workers)
-    replies: list[Reply] = [["waiting"]] * len(jobs)
-    with ThreadPoolExecutor(workers) as threads:
-        while waiting := [place for place, reply in enumerate(replies) if reply[0] == "waiting"]:
-            size = max(1, min(MOST_JOBS, len(waiting) // (2 * workers)))
-            parts = [waiting[start : start + size] for start in range(0, len(waiting), size)]
-            answers = threads.map(lambda part: _ask([jobs[place] for place in part], limits, how, True), parts)
-            for place, reply in zip(waiting, chain.from_iterable(answers), strict=True):
-                replies[place] = reply
-        costly = [place for place, reply in enumerate(replies) if reply[0] == "later"]
-        rest = replace(limits, timeout_s=limits.timeout_s - QUICK_S) if costly else limits
-        again = threads.map(lambda place: _ask([jobs[place]], rest, how), costly)
-        for place, (reply,) in zip(costly, again, strict=True):
-            replies[place] = reply
-    return replies
+
+    def ask_some(places: Sequence[int], quick_s: float | None, share_s: float) -> list[Reply]:
+        # A costly query has had its first, short time.
+        left = limits if quick_s else replace(limits, timeout_s=max(limits.timeout_s - QUICK_S, 0.001))
+        return _ask([jobs[place] for place in places], left, how, quick_s, share_s)
+
+    return Batch(len(jobs), workers).run(ask_some)
 
 
-def _ask(jobs: list[Job], limits: Limits, how: Rule = "ordered", shared: bool = False) -> list[Reply]:
+def _ask(
+    jobs: list[Job], limits: Limits, how: Rule = "ordered", quick_s: float | None = None, share_s: float = math.inf
+) -> list[Reply]:
     """Return a worker's replies to `jobs`; ConfigError where a database turns out to be none."""
     if not jobs:
         return []
-    numbers = {database: number for number, database in enumerate(dict.fromkeys(database for database, *_ in jobs))}
+    databases = {database.path: database for database, *_ in jobs}
+    numbers = {path: number for number, path in enumerate(databases)}
     request = {
         "do": "jobs",
-        "databases": [{"uri": database.uri, "key": database.key} for database in numbers],
-        "jobs": [[numbers[database], *sqls] for database, *sqls in jobs],
+        "databases": [[database.uri, *database.key] for database in databases.values()],
+        "jobs": [[numbers[database.path], *sqls] for database, *sqls in jobs],
         "how": how,
-        "quick_s": QUICK_S if shared else None,
-        "share_s": SHARE_S if shared else math.inf,
+        "quick_s": quick_s,
+        "share_s": share_s,
     }
     replies = ask(request | vars(limits))
     for reply, (database, *_) in zip(replies, jobs, strict=True):

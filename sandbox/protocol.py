@@ -2,7 +2,7 @@
 
 The parent asks for many jobs at once, and the worker answers in order, some jobs to a message:
 
-    {"do": "jobs", "databases": [{"uri": …, "key": …}, …], "jobs": […], "how": …, "quick_s": …, "share_s": …,
+    {"do": "jobs", "databases": [[uri, *key], …], "jobs": […], "how": …, "quick_s": …, "share_s": …,
      and the Limits}
         a job is [database's number, sql] for rows, or [database's number, gold sql, sql] for a verdict
         → {"replies": [[…], …]}, again and again, until every job has its reply:
@@ -11,6 +11,8 @@ The parent asks for many jobs at once, and the worker answers in order, some job
             for it, ["waiting"] where the jobs before it took longer than share_s
     {"do": "build", "script": …, and the Limits}
         → {"image": the database file's bytes}  or  {"unusable": why}
+    {"do": "fill", "schema": [statement, …], "tables": [[INSERT statement, [row, …]], …], and the Limits}
+        → the same, with "refused": for each table, the numbers of the rows that it did not take
 
 A message with "last": true is followed by the worker's own end.
 """

@@ -17,7 +17,7 @@ CELL_BYTES = 64
 """What a value counts beside its text: what it takes to hand it on."""
 FETCHED_ROWS = 16
 """Rows fetched between two looks at their size: few, as each may have MAX_VALUE_BYTES."""
-CACHED_STATEMENTS = 128
+CACHED_STATEMENTS = 32
 SETTINGS = "; ".join(
     f"PRAGMA {one}" for one in ("temp_store=MEMORY", "query_only=ON", "trusted_schema=OFF", "cell_size_check=ON")
 )

@@ -1,23 +1,16 @@
-"""A bounded part of a database's rows, whole under its keys: read from a file, and written as one."""
+"""The rows of a variant's tables and what keeps them whole, made into a database in a worker."""
 
 import re
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from random import Random
 
-from sandbox.databases import Database
+from sandbox.pool import build
+from sandbox.result import Limits
 
-ROWS = 300
-"""Rows of one table that a variant begins with, besides those that others refer to."""
-MAX_PARENTS = 2_000
-"""Rows of one table with those that others refer to; a foreign key that needs more is not kept to."""
-MAX_CHARS = 4096
-"""Longer texts and blobs are cut."""
-MAX_STEPS = 200_000_000
-"""SQLite's steps over one file, so that an odd schema cannot hold us up."""
+LIMITS = Limits(timeout_s=30, memory_mb=1024)
+"""What making one database may take."""
 NEEDED_AS_IT_IS = re.compile(r"\bCOLLATE\b|\bAS\s*\(", re.IGNORECASE)
 """A collation or a computed column, which a table's list of columns does not tell."""
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
@@ -104,111 +97,6 @@ def _is_text(declared: str) -> bool:
     return "INT" not in declared and any(word in declared for word in ("CHAR", "CLOB", "TEXT"))
 
 
-def read_data(database: Database) -> Data:
-    """Return up to ROWS rows of each table, and all that these refer to.  The file is only read."""
-    with closing(sqlite3.connect(database.uri, uri=True)) as connection:
-        connection.text_factory = lambda text: text.decode("utf-8", "replace")
-        _bound(connection)
-        made = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
-        ours = [row for row in made if row[0] != "trigger" and _is_plain(row)]
-        tables = {name.lower(): _read_table(connection, name) for kind, name, _ in ours if kind == "table"}
-        for name, table in tables.items():
-            tables[name] = replace(table, references=tuple(_references(connection, table, tables)))
-        _add_parents(connection, tables)
-        order = {"table": 0, "index": 1, "view": 2}
-        return Data(tables, tuple(sorted(ours, key=lambda row: order[row[0]])))
-
-
-def _is_plain(row: tuple[str, str, str]) -> bool:
-    """Return whether SQLite keeps it itself: no virtual table and none of its own."""
-    return not row[1].lower().startswith("sqlite_") and not row[2][:15].upper().startswith("CREATE VIRTUAL")
-
-
-def _bound(connection: sqlite3.Connection) -> None:
-    """Let the schema's own expressions do no harm and the file as a whole take a bounded time."""
-    connection.execute("PRAGMA trusted_schema=OFF")
-    left = [MAX_STEPS // 100_000]
-
-    def spend() -> bool:
-        left[0] -= 1
-        return left[0] < 0
-
-    connection.set_progress_handler(spend, 100_000)
-
-
-def _read_table(connection: sqlite3.Connection, name: str) -> Table:
-    described = [row for row in connection.execute(f"PRAGMA table_xinfo({quoted(name)})") if row[6] == 0]
-    columns = tuple(row[1] for row in described)
-    place = {column: number for number, column in enumerate(columns)}
-    primary = tuple(place[row[1]] for row in sorted(described, key=lambda row: row[5]) if row[5])
-    unique = {primary: None} if primary else {}
-    for _, index, is_unique, _, partial in connection.execute(f"PRAGMA index_list({quoted(name)})").fetchall():
-        names = [row[2] for row in connection.execute(f"PRAGMA index_info({quoted(index)})")]
-        if is_unique and not partial and all(one in place for one in names):
-            unique[tuple(place[one] for one in names)] = None
-    required = frozenset(place[row[1]] for row in described if row[3])
-    table = Table(name, columns, tuple(row[2] for row in described), tuple(unique), required)
-    rows = _read_rows(connection, table)
-    return replace(table, rows=rows, unique=table.unique or _seeming_key(table, rows))
-
-
-def _seeming_key(table: Table, rows: list[Row]) -> tuple[tuple[int, ...], ...]:
-    """Return the first column as a key where none is declared but its name and values say that it is one."""
-    values = [row[0] for row in rows]
-    named = table.columns[0].lower().endswith("id")
-    return ((0,),) if named and len(values) > 1 and None not in values and len(set(values)) == len(values) else ()
-
-
-def _read_rows(connection: sqlite3.Connection, table: Table) -> list[Row]:
-    """Return up to ROWS rows; of a table that has more, those at places spread evenly over its rowids."""
-    name, columns = quoted(table.name), ", ".join(map(quoted, table.columns))
-    rows = [_cut(row) for row in connection.execute(f"SELECT {columns} FROM {name} LIMIT {ROWS + 1}")]
-    if len(rows) > ROWS:
-        with suppress(sqlite3.OperationalError):  # a table WITHOUT ROWID
-            first, last = (connection.execute(f"SELECT {f}(rowid) FROM {name}").fetchone()[0] for f in ("min", "max"))
-            pick = f"SELECT rowid, {columns} FROM {name} WHERE rowid >= ? ORDER BY rowid LIMIT 1"
-            places = (first + (last - first) * number // (ROWS - 1) for number in range(ROWS))
-            found = [connection.execute(pick, (place,)).fetchone() for place in places]
-            return list({row[0]: _cut(row[1:]) for row in found}.values())
-    return rows[:ROWS]
-
-
-def _cut(row: tuple) -> Row:
-    return [value[:MAX_CHARS] if isinstance(value, (str, bytes)) else value for value in row]
-
-
-def _references(connection: sqlite3.Connection, table: Table, tables: dict[str, Table]) -> Iterator[ForeignKey]:
-    """Yield the declared foreign keys whose parent columns are a key, as SQLite wants them to be."""
-    declared: dict[int, list[tuple]] = {}
-    for row in connection.execute(f"PRAGMA foreign_key_list({quoted(table.name)})").fetchall():
-        declared.setdefault(row[0], []).append(row)
-    for rows in declared.values():
-        parent = tables.get(rows[0][2].lower())
-        if parent is None:
-            continue
-        columns = tuple(table.place[row[3].lower()] for row in rows)
-        named = tuple(parent.place.get(row[4].lower(), -1) for row in rows if row[4])
-        wanted = named or (parent.unique[0] if parent.unique else ())
-        if len(wanted) == len(columns) and any(set(wanted) == set(key) for key in parent.unique):
-            yield ForeignKey(columns, parent.name.lower(), wanted)
-
-
-def _add_parents(connection: sqlite3.Connection, tables: dict[str, Table]) -> None:
-    """Add the rows that others refer to; drop a foreign key where one of them is not there."""
-    waiting = [(table, key) for table in tables.values() for key in table.references]
-    while waiting:
-        table, key = waiting.pop()
-        parent = tables[key.parent]
-        missing = dict(orphans(table, key, tables))
-        found = [_find(connection, parent, key, missing[one]) for one in missing]
-        if None in found or len(parent.rows) + len(found) > MAX_PARENTS:
-            table.references = tuple(other for other in table.references if other != key)
-            table.__post_init__()
-        elif found:
-            parent.rows += found
-            waiting += [(parent, above) for above in parent.references]
-
-
 def orphans(table: Table, key: ForeignKey, tables: dict[str, Table]) -> Iterator[tuple[tuple, Row]]:
     """Yield the rows whose parent is not there, each with what it looks for."""
     parent = tables[key.parent]
@@ -222,14 +110,6 @@ def orphans(table: Table, key: ForeignKey, tables: dict[str, Table]) -> Iterator
         looked_for = wanted(row, key.columns)
         if None not in looked_for and looked_for not in known:
             yield looked_for, row
-
-
-def _find(connection: sqlite3.Connection, parent: Table, key: ForeignKey, child: Row) -> Row | None:
-    """Return the row of the parent table that a child refers to."""
-    where = " AND ".join(f"{quoted(parent.columns[column])} = ?" for column in key.parent_columns)
-    sql = f"SELECT {', '.join(map(quoted, parent.columns))} FROM {quoted(parent.name)} WHERE {where}"
-    row = connection.execute(sql, [child[column] for column in key.columns]).fetchone()
-    return row and _cut(row)
 
 
 def make_whole(data: Data) -> None:
@@ -251,47 +131,41 @@ def make_whole(data: Data) -> None:
                 dropped |= bool(lost)
 
 
+class Unbuildable(Exception):
+    """SQLite does not take the schema a second time."""
+
+
 def image(data: Data, twin: Random | None = None) -> bytes:
     """Return the bytes of a database with these rows; those that a CHECK refuses are dropped.
 
     twin: give the same rows in another order, without keys and indexes.  A query whose answer its text
     settles returns the same from both.
     """
-    refused = False
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        connection.execute("PRAGMA page_size=1024")
-        _bound(connection)
-        connection.execute("BEGIN")
-        _create(connection, data, bare=twin is not None)
-        for table in data.tables.values():
-            rows = twin.sample(table.rows, len(table.rows)) if twin else table.rows
-            kept = _insert(connection, table, rows)
-            refused |= len(kept) < len(rows)
-            table.rows = table.rows if twin else kept
-        connection.execute("COMMIT")
-        if not refused or twin:
-            return connection.serialize()
+    orders = [twin.sample(table.rows, len(table.rows)) if twin else table.rows for table in data.tables.values()]
+    tables = [[_insertion(table), rows] for table, rows in zip(data.tables.values(), orders, strict=True)]
+    schema = list(_schema(data, bare=twin is not None))
+    reply = build({"do": "fill", "schema": schema, "tables": tables} | vars(LIMITS))
+    if "unusable" in reply:
+        raise Unbuildable(reply["unusable"])
+    if twin or not any(reply["refused"]):
+        return reply["image"]
+    for table, refused in zip(data.tables.values(), map(set, reply["refused"]), strict=True):
+        table.rows = [row for number, row in enumerate(table.rows) if number not in refused]
     make_whole(data)
     return image(data)
 
 
-def _create(connection: sqlite3.Connection, data: Data, bare: bool) -> None:
+def _schema(data: Data, bare: bool) -> Iterator[str]:
+    """Yield the statements that make the tables; `bare` ones have neither keys nor indexes."""
     for kind, name, sql in data.schema:
-        if kind == "table":
+        if kind == "table" and bare and not NEEDED_AS_IT_IS.search(sql):
             table = data.tables[name.lower()]
-            columns = ", ".join(f"{quoted(one)} {kind}" for one, kind in zip(table.columns, table.types, strict=True))
-            simple = bare and not NEEDED_AS_IT_IS.search(sql)
-            connection.execute(f"CREATE TABLE {quoted(name)} ({columns})" if simple else sql)
-        elif kind == "view" or not bare:
-            connection.execute(sql)
+            columns = (f"{quoted(one)} {kind}" for one, kind in zip(table.columns, table.types, strict=True))
+            yield f"CREATE TABLE {quoted(name)} ({', '.join(columns)})"
+        elif kind != "index" or not bare:
+            yield sql
 
 
-def _insert(connection: sqlite3.Connection, table: Table, rows: list[Row]) -> list[Row]:
-    """Return the rows that the table took."""
+def _insertion(table: Table) -> str:
     names, marks = ", ".join(map(quoted, table.columns)), ", ".join("?" * len(table.columns))
-    sql, kept = f"INSERT INTO {quoted(table.name)} ({names}) VALUES ({marks})", []
-    for row in rows:
-        with suppress(sqlite3.IntegrityError, OverflowError):
-            connection.execute(sql, row)
-            kept.append(row)
-    return kept
+    return f"INSERT INTO {quoted(table.name)} ({names}) VALUES ({marks})"

@@ -14,16 +14,13 @@ the gold query's answer is the same when rows are stored in another order, witho
 `variant_chance` finds is settled one way or the other; where none is found in several attempts, there are
 fewer variants than asked for, or none.
 
-Only data are handled here: the schema's statements run with SQLite's untrusted functions switched off and a
-bound on the steps, the gold query runs in the sandbox.  Virtual tables and triggers are left out.
+Files are read, the schema's statements run and gold queries asked in the sandbox's workers alone.  Virtual tables
+and triggers are left out.
 """
 
-import fcntl
 import hashlib
 import json
-import shutil
-import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -32,16 +29,18 @@ from random import Random
 from configs.errors import ConfigError
 from configs.paths import cache_folder
 from sandbox.databases import Database, locate
-from sandbox.execution import execute_many
+from sandbox.execution import execute_many, judge_many
 from sandbox.judge import Rule, is_ordered, same_result
+from sandbox.once import make_once
 from sandbox.result import Limits, Result
 from sandbox.variant_cases import add_cases
 from sandbox.variant_chance import settled, single_subqueries
 from sandbox.variant_changes import change
 from sandbox.variant_query import read_query
-from sandbox.variant_rows import ROWS, image, read_data
+from sandbox.variant_reading import ROWS, read_data
+from sandbox.variant_rows import Unbuildable, image
 
-FORMAT = 1
+FORMAT = 2
 """Raised with each change to what variants look like, so that older ones are not used."""
 SIZES = (ROWS, 60, 25, 12, 8, 6, 5, 4)
 """Rows of a table in the first attempt at a variant, in the second …: fewer rows leave less to chance."""
@@ -72,13 +71,13 @@ def variants(database: Path | str, gold_sql: str, count: int = 4, seed: int = 0)
     folder = cache_folder().absolute() / "variants" / hashlib.sha256(inputs.encode()).hexdigest()
     if not folder.is_dir():
         try:
-            _once(folder, lambda aside: _build(located, gold_sql, count, seed, aside))
+            make_once(folder, lambda aside: _build(located, gold_sql, count, seed, aside))
         except OSError as error:
             raise ConfigError(
                 f"cannot write the cache of variants {str(folder.parent)!r}: {error.strerror}; "
                 "set PLANQL_CACHE to a folder that can be written"
             ) from None
-        except sqlite3.Error as error:
+        except Unbuildable as error:
             raise ConfigError(f"database {located.path!r} cannot be varied: {error}; get a whole copy of it") from None
     return tuple(sorted(folder.glob("*.sqlite")))
 
@@ -111,9 +110,8 @@ def _right(
     database: Path | str, gold_sql: str, sqls: Sequence[str], how: Rule, limits: Limits, workers: int
 ) -> list[bool | None]:
     """Return whether each query gives the gold rows on one database; None where the gold query does not run."""
-    gold, *results = execute_many([(database, sql) for sql in (gold_sql, *sqls)], limits, workers)
-    ordered = is_ordered(gold_sql)
-    return [same_result(gold, result, how, ordered) if gold.runs else None for result in results]
+    verdicts = judge_many([(database, gold_sql, sql) for sql in sqls], how, limits, workers)
+    return [verdict.correct for verdict in verdicts]
 
 
 @lru_cache(maxsize=4096)
@@ -124,25 +122,9 @@ def _content(database: Database) -> str:
     return hashlib.sha256(Path(database.path).read_bytes()).hexdigest()
 
 
-def _once(folder: Path, build: Callable[[Path], None]) -> None:
-    """Make `folder` with what `build` writes, unless another process has done so by the time it is our turn."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Sixteen locks, so that different variants seldom wait for each other.
-    with open(folder.parent / f".lock-{folder.name[0]}", "wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            if not folder.is_dir():
-                aside = folder.with_suffix(".partial")
-                shutil.rmtree(aside, ignore_errors=True)  # left by a process that was killed
-                aside.mkdir()
-                build(aside)
-                aside.replace(folder)
-        finally:
-            fcntl.flock(lock, fcntl.LOCK_UN)  # also for children forked meanwhile, which hold the lock open
-
-
 def _build(database: Database, gold_sql: str, count: int, seed: int, folder: Path) -> None:
     """Write the variants, each the first attempt on which the gold query has one answer, and rows in it."""
+    folder.mkdir()
     data = read_data(database)
     reading = read_query(gold_sql, {name: frozenset(table.place) for name, table in data.tables.items()})
     gold = Gold(gold_sql, reading.may_vary, settled(gold_sql), single_subqueries(gold_sql))

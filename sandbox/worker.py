@@ -22,7 +22,7 @@ if __name__ == "__main__":  # there is no package around a script: make one, wit
     package = sys.modules["sandbox"] = types.ModuleType("sandbox")
     package.__path__ = [str(Path(__file__).parent)]
 
-from sandbox.building import build
+from sandbox.building import build, fill
 from sandbox.confinement import confine, limit_cpu, limit_memory, limit_time
 from sandbox.judge import is_ordered, same_result
 from sandbox.protocol import AT_BYTES, GRACE_S, HEADER, NO_JOB, OUT_OF_MEMORY, pack, unpack
@@ -104,9 +104,9 @@ class Desk:
         except Unusable as error:
             return ["unusable", str(error)]
 
-    def _verdict(self, reader: Reader, database: dict, sqls: list, how: str, limits: Limits, quick_s) -> list:
+    def _verdict(self, reader: Reader, database: list, sqls: list, how: str, limits: Limits, quick_s) -> list:
         gold_sql, sql = sqls
-        key = (*database["key"], gold_sql, limits.max_rows, limits.max_steps)
+        key = (*database[1:], gold_sql, limits.max_rows, limits.max_steps)
         kept = self._golds.get(key)
         if kept is None:
             self._at[1] = True
@@ -144,13 +144,14 @@ class Desk:
             gold.ties = gold.ties or tied_runs(gold.sql, gold.result, run)
         return gold.ties
 
-    def _reader(self, database: dict) -> Reader:
-        key = tuple(database["key"])
+    def _reader(self, database: list) -> Reader:
+        uri, *key = database
+        key = tuple(key)
         if key not in self._readers:
             for stale in [other for other in self._readers if other[0] == key[0]]:
                 self._readers.pop(stale).close()
             try:
-                self._readers[key] = Reader(database["uri"])
+                self._readers[key] = Reader(uri)
             except sqlite3.Error as error:
                 raise Unusable(str(error)) from error
             if len(self._readers) > OPEN_DATABASES:
@@ -239,13 +240,16 @@ def main() -> None:
         while True:
             request = unpack(read(HEADER.unpack(read(HEADER.size))[0]))
             limit_memory(request["memory_mb"] * 2**20)
-            if request["do"] == "build":
-                limit_cpu(request["timeout_s"] + GRACE_S)
-                limit_time(request["timeout_s"] + GRACE_S)
-                write(pack(build(request["script"], limits_of(request))))
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            else:
+            if request["do"] == "jobs":
                 serve(request, desk, at)
+                continue
+            limit_cpu(request["timeout_s"] + GRACE_S)
+            limit_time(request["timeout_s"] + GRACE_S)
+            if request["do"] == "build":
+                write(pack(build(request["script"], limits_of(request))))
+            else:
+                write(pack(fill(request["schema"], request["tables"], limits_of(request))))
+            signal.setitimer(signal.ITIMER_REAL, 0)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
     except BrokenPipeError:

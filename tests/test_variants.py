@@ -12,7 +12,7 @@ import pytest
 from configs.errors import ConfigError
 from sandbox import execute
 from sandbox import variants as module
-from sandbox.variant_rows import MAX_PARENTS, ROWS
+from sandbox.variant_reading import MAX_PARENTS, ROWS
 from sandbox.variants import agree_on_all, variants
 from tests.shop import JOIN, KEY_COLUMNS, SHOP, rows
 from tests.singers import SCRIPT, made
