@@ -10,7 +10,9 @@ from sandbox.process import Starter, Worker
 from sandbox.protocol import GRACE_S, NO_JOB, OUT_OF_MEMORY
 
 ATTEMPTS = 5
-"""How many workers may be killed from outside over one job."""
+"""How many workers may be killed from outside while they are at one job."""
+MOST_KILLS = 50
+"""How many may be killed before they are at it."""
 LATE_S = GRACE_S + 0.1
 """How long after a job's time limit the parent still waits before it kills; the kernel kills at GRACE_S."""
 Reply = list
@@ -46,7 +48,7 @@ def ask(request: dict) -> list[Reply]:
     worker that somebody else killed is no fault of the job, which is asked again.
     """
     replies: list[Reply] = []
-    killed = 0
+    killed = elsewhere = 0
     while len(replies) < len(request["jobs"]):
         rest = request | {"jobs": request["jobs"][len(replies) :]}
         got, end = _ask_once(rest)
@@ -54,8 +56,12 @@ def ask(request: dict) -> list[Reply]:
         if end is None:
             continue
         code, place, at_gold = end
-        killed = (0 if got else killed) + (code == -signal.SIGKILL)
-        if code != -signal.SIGKILL or killed == ATTEMPTS:
+        if got:
+            killed = elsewhere = 0
+        killed += code == -signal.SIGKILL and place is not None
+        elsewhere += place is None
+        if code != -signal.SIGKILL or killed == ATTEMPTS or elsewhere == MOST_KILLS:
+            place = len(got) if place is None else place
             # Replies that were on their way when the worker ended are lost: those jobs are asked again, alone.
             done = [_ask_alone(rest, job) for job in rest["jobs"][len(got) : place]]
             replies += [*done, ["died", *_epitaph(code, request), at_gold]]
@@ -84,16 +90,20 @@ def layers() -> dict[str, str]:
     return worker.layers
 
 
-def _ask_once(request: dict) -> tuple[list[Reply], tuple[int, int, bool] | None]:
-    """Return the replies that one worker gave, and how it ended where it did: exit status, job, at its gold query."""
+def _ask_once(request: dict) -> tuple[list[Reply], tuple[int, int | None, bool] | None]:
+    """Return the replies that one worker gave, and how it ended where it did.
+
+    That is its exit status, the number of the job it was at, and whether it was at the gold query.  A worker that
+    ended between two jobs was at none, and it was somebody else who ended it.
+    """
     worker = _take(_pool)
     messages = _talk(request, worker)
     replies = [reply for message in messages for reply in message["replies"]]
     if len(replies) == len(request["jobs"]) or any("last" in message for message in messages):
         return replies, None
     place = worker.at[0]
-    if place == NO_JOB or place < len(replies):  # between two jobs: somebody else ended it
-        return replies, (-signal.SIGKILL, len(replies), False)
+    if place == NO_JOB or place < len(replies):
+        return replies, (-signal.SIGKILL, None, False)
     return replies, (worker.process.returncode, place, bool(worker.at[1]))
 
 
