@@ -20,8 +20,10 @@ def settled(sql: str) -> tuple[str, ...]:
 
     >>> settled("SELECT a, b FROM t ORDER BY b LIMIT 1")[1]
     'SELECT a, b FROM t ORDER BY b, 1 DESC, 2 DESC LIMIT 1'
-    >>> settled("SELECT a, b, count(*) FROM t GROUP BY b")
-    ('SELECT MIN(a), b, COUNT(*) FROM t GROUP BY b', 'SELECT MAX(a), b, COUNT(*) FROM t GROUP BY b')
+    >>> settled("SELECT a, b FROM t GROUP BY b")[1]
+    'SELECT MAX(a), b FROM t GROUP BY b'
+    >>> settled("SELECT a, b FROM t GROUP BY b")[0]
+    'SELECT CASE WHEN COUNT(a) = COUNT(*) THEN MIN(a) END, b FROM t GROUP BY b'
     """
     both = []
     for last in (False, True):
@@ -61,8 +63,14 @@ def _settle_group(select: exp.Select, last: bool) -> bool:
     found = [column for part in parts for column in part.find_all(exp.Column)]
     bare = [column for column in found if column.name.lower() not in keys and _is_bare(column, select)]
     for column in bare:
-        column.replace((exp.Max if last else exp.Min)(this=column.copy()))
+        column.replace(exp.Max(this=column.copy()) if last else _least(column))
     return bool(bare)
+
+
+def _least(column: exp.Column) -> exp.Case:
+    """Return the least of a group's values, NULL below all others."""
+    counted = exp.EQ(this=exp.Count(this=column.copy()), expression=exp.Count(this=exp.Star()))
+    return exp.Case().when(counted, exp.Min(this=column.copy()))
 
 
 def _is_bare(column: exp.Column, select: exp.Select) -> bool:
