@@ -23,8 +23,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.mutations import near_misses
 from configs.schema import Data
+from distill.mutations import near_misses
 from sandbox import Limits, execute, execute_many, judge_many, pool
 from tasks.load import load_tasks
 from tasks.schema import read_schema

@@ -12,14 +12,14 @@ from configs.errors import ConfigError
 PARTIAL = ".partial-"
 
 
-def write_whole(path: str | Path, text: str) -> None:
-    """Write `text` to `path` whole: aside in the same folder, then renamed over what was there."""
+def write_whole(path: str | Path, content: str | bytes) -> None:
+    """Write `content` to `path` whole: aside in the same folder, then renamed over what was there."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}{PARTIAL}{os.getpid()}")
     try:
-        with open(aside, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with open(aside, "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
             file.flush()
             os.fsync(file.fileno())  # else a power cut can leave the new name on an empty file
         os.replace(aside, path)

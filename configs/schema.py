@@ -5,15 +5,14 @@ through `sft.trainer` and `rl.trainer` and are checked against the installed TRL
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
+
+from configs.distill_schema import Distill
+from configs.strict import Strict
 
 Stage = Literal["base", "sft", "rl"]
-
-
-class Strict(BaseModel, extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True):
-    """A typo in a YAML key is an error, not a default."""
 
 
 class Data(Strict):
@@ -37,6 +36,8 @@ class Data(Strict):
     """Share of the databases whose questions are kept for the test."""
     max_columns: int | None = Field(None, ge=1)
     """Databases with more columns than this, over all tables, are left out; none: all are taken."""
+    answer: Literal["plan", "cot", "sql_only"] = "plan"
+    """What an answer shows before its SQL: the query plan, reasoning in no set form, or nothing."""
     schema_style: Literal["ddl", "m-schema"] = "ddl"
     """How a prompt shows the schema: compact CREATE TABLE lines, or M-Schema with types and examples."""
     sample_values: int = Field(3, ge=0, le=10)
@@ -90,39 +91,6 @@ class Model(Strict):
     def _vllm_comes_through_unsloth(self) -> "Model":
         if self.vllm and self.backend != "unsloth":
             raise ValueError("vllm needs backend 'unsloth': TRL's own vLLM cannot share quantised weights")
-        return self
-
-
-class Distill(Strict):
-    """Stage 1: questions → verified traces."""
-
-    teacher: Literal["plan", "openai"] = "plan"
-    """`plan` writes the trace from the gold SQL, free and offline; `openai` asks a server with OpenAI's protocol."""
-    model: str | None = None
-    """Name of the teacher's model, as its server knows it (openai)."""
-    base_url: str | None = None
-    """Address of the server, as http://host:port/v1 (openai); none: OPENAI_BASE_URL from the environment."""
-    api_key_env: str = "OPENAI_API_KEY"
-    """Environment variable that holds the key; the key itself never stands in a file."""
-    temperature: float = Field(0.7, ge=0, le=2)
-    """Sampling temperature of the teacher (openai)."""
-    max_new_tokens: int = Field(2048, ge=16)
-    """Longest answer of the teacher, tokens (openai)."""
-    traces: int = Field(1000, ge=1)
-    """Verified traces wanted for training."""
-    validation_traces: int = Field(100, ge=0)
-    """Verified traces wanted for the validation loss, from the validation databases."""
-    levels: dict[Literal["L1", "L2", "L3", "L4"], Annotated[float, Field(gt=0)]] = {}
-    """Target share of each level; none: as the questions come."""
-    detail: Literal["short", "full"] = "full"
-    """How long a plan the `plan` teacher writes: `short` is terse (for tiny models), `full` explains."""
-    batch_size: int = Field(50, ge=1)
-    """Questions per distilabel batch; an interrupted run loses at most two."""
-
-    @model_validator(mode="after")
-    def _openai_needs_a_model(self) -> "Distill":
-        if self.teacher == "openai" and not self.model:
-            raise ValueError("teacher 'openai' needs distill.model, the name that its server knows it by")
         return self
 
 
@@ -250,6 +218,8 @@ class Config(Strict):
                 f"rl.max_prompt_length + rl.max_completion_length = {longest} is more than "
                 f"model.max_length {self.model.max_length}"
             )
+        if self.distill.repair_share and self.data.answer != "plan":
+            raise ValueError(f"distill.repair_share is for data.answer 'plan', not for {self.data.answer!r}; remove it")
         if self.evaluation.max_new_tokens >= self.model.max_length:
             raise ValueError(
                 f"evaluation.max_new_tokens {self.evaluation.max_new_tokens} leaves no room for a prompt in "

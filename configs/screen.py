@@ -1,6 +1,7 @@
 """What people see while a stage runs: lines and progress bars on stderr, so that stdout stays for data."""
 
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -71,6 +72,23 @@ def _lines(description: str, total: int | None) -> Iterator[Callable[..., None]]
     finally:  # also when it was stopped: how far it came is worth a line
         seconds = time.monotonic() - start
         say(f"{description}: {done}{of} in {clock(seconds)}, {rate(done, seconds)}")
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with nothing in it that a terminal would obey: what steers it, or is invisible, becomes �.
+
+    Line breaks stay; tabs become spaces.
+
+    >>> printable("a\x1b[31mb\r\n\tc\u202e")
+    'a�[31mb\n    c�'
+    """
+    lines = text.replace("\r\n", "\n").expandtabs(4).split("\n")
+    return "\n".join("".join(map(_printable, line)) for line in lines)
+
+
+def _printable(char: str) -> str:
+    category = unicodedata.category(char)
+    return "�" if category in ("Cc", "Cf", "Cs") else " " if category in ("Zl", "Zp") else char
 
 
 def clock(seconds: float) -> str:

@@ -4,6 +4,7 @@ import argparse
 import importlib.util
 import shlex
 import sys
+from collections.abc import Callable
 
 from configs import folder
 from configs.check import check_config
@@ -29,19 +30,27 @@ OVERRIDE = {
 }
 
 
-def main(stage: str, about: str, run: str, argv: list[str] | None = None) -> int:
+Options = Callable[[argparse.ArgumentParser], object]
+
+
+def main(stage: str, about: str, run: str, argv: list[str] | None = None, options: Options | None = None) -> int:
     """Run one stage from the command line and return the exit status: 0, 2 for bad input, 130 when stopped.
 
     about: what the stage reads and writes, for --help.
     run: "module:function" of `f(cfg: Config, fresh: bool) -> Path`; imported only once the config is known to
     be right, so that --help and a bad config need neither torch nor time.
+    options: adds options of this stage alone to the parser; `run` gets their values by name.
     """
-    args = _parser(stage, about).parse_intermixed_args(argv)
-    asked = shlex.join([args.config, *args.overrides])
+    parser = _parser(stage, about)
+    if options:
+        options(parser)
+    own = vars(parser.parse_intermixed_args(argv))
+    config, overrides, fresh = (own.pop(name) for name in ("config", "overrides", "fresh"))
+    asked = shlex.join([config, *overrides])
     try:
-        cfg = check_config(args.config, args.overrides)
+        cfg = check_config(config, overrides)
         folder.asked = asked
-        _function(run)(cfg, args.fresh)
+        _function(run)(cfg, fresh, **own)
     except (ConfigError, ModuleNotFoundError) as error:
         complain(stage, error if isinstance(error, ConfigError) else _not_installed(error))
         folder.forget_untouched()

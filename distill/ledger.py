@@ -1,6 +1,6 @@
-"""What was asked and what came of it: one line for each question, written as soon as its answer is judged.
+"""What was asked and what came of it: one line for each answer, written as soon as it is judged.
 
-The ledger is what an interrupted run goes on from: a question that stands in it is not asked again.
+The ledger is what an interrupted run goes on from: an answer that stands in it is not asked for again.
 """
 
 from collections.abc import Collection, Iterable
@@ -11,13 +11,20 @@ from configs.files import append_jsonl, read_jsonl
 
 NAME = "ledger.jsonl"
 KEPT = "kept"
+CUT = "cut"
+CANNOT_PLAN = "cannot plan"
+REFUSED = "refused"
+NO_ANSWER = "no answer"
+FINAL = frozenset({CANNOT_PLAN, REFUSED})
+"""Verdicts that asking again would not change."""
 
 
 @dataclass(frozen=True)
 class Entry:
     """The verdict on one answer.
 
-    key: fingerprint of the question as it was put and of the teacher's settings.
+    key: fingerprint of the question, of the teacher's settings, and of the number of the attempt.
+    attempt: 0 for the first answer to a question; those beyond `generations` were told why the last was rejected.
     verdict: KEPT, or the reason of the rejection; detail: what exactly was wrong.
     input_tokens, output_tokens: as the teacher counts them; None where it doesn't.
     """
@@ -31,6 +38,7 @@ class Entry:
     answer: str
     input_tokens: int | None = None
     output_tokens: int | None = None
+    attempt: int = 0
 
 
 def read_ledger(folder: Path) -> dict[str, Entry]:
@@ -48,7 +56,7 @@ def enter(path: Path, entries: Iterable[Entry]) -> None:
         append_jsonl(path, asdict(entry))
 
 
-def success_rate(entries: Collection[Entry]) -> float:
-    """Return the share of answers that were kept, as if one more had been: never 0, and 1 at the start."""
-    kept = sum(entry.verdict == KEPT for entry in entries)
-    return (kept + 1) / (len(entries) + 1)
+def success_rate(verdicts: Collection[str]) -> float:
+    """Return the share of verdicts that are KEPT, as if one more were: never 0, and 1 at the start."""
+    kept = sum(verdict == KEPT for verdict in verdicts)
+    return (kept + 1) / (len(verdicts) + 1)

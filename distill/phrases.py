@@ -15,6 +15,8 @@ _LONG = {
     "cust": "customer", "apt": "apartment", "crs": "course", "org": "organization",
 }  # fmt: skip
 _EMPTY = {"of", "the", "a", "an", "in", "to", "and", "or", "is", "by", "at", "on", "for", "with", "from", "has", "have"}
+VAGUE = {"name", "type", "id", "code", "detail", "record", "list", "ref", "numb", "of"}
+"""Stems in names that say nothing alone."""
 _ENDINGS = ("ements", "ement", "ments", "ment", "ings", "ing", "ers", "er", "ors", "or", "ions", "ion", "ed", "e", "y")
 _NUMBERS = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
@@ -101,33 +103,27 @@ def column_span(question: Question, table: str, column: str) -> Span | None:
     >>> quote_of(question, column_span(question, "head", "born_state"))
     'born state'
     """
-    spans = name_spans(question, column, others=3)
-    if not spans:
-        return None
+    wanted, of_table = set(name_stems(column)), set(name_stems(table))
+    own = wanted - of_table or wanted  # "customer" alone does not ask for customer_phone
     tables = [start for start, _ in name_spans(question, table)]
-    best = _said(question, spans[0], column)
-    rivals = [
-        span
-        for span in spans
-        if _said(question, span, column) == best and span[1] - span[0] <= spans[0][1] - spans[0][0]
-    ]
-    return min(
-        rivals,
-        key=lambda span: (
-            not _spelled(question, span, column),
-            min((_distance(span[1], place) for place in tables), default=0),
-        ),
-    )
+
+    def rank(span: Span) -> tuple[float, ...]:
+        said = set(question.stems[span[0] : span[1] + 1])
+        length = span[1] - span[0] + 1
+        unbroken = len(said & wanted) if len(said & wanted) == length else 0
+        near_table = min((_distance(span[1], place) for place in tables), default=0)
+        vague = not said & own - VAGUE
+        return -len(said & own), vague, -unbroken, length, not _spelled(question, span, column), near_table
+
+    spans = name_spans(question, column, others=3)
+    telling = [span for span in spans if own & set(question.stems[span[0] : span[1] + 1])]
+    return min(telling or (spans if own <= VAGUE else []), key=rank, default=None)
 
 
 def _spelled(question: Question, span: Span, name: str) -> bool:
     """Return whether a word stands as in the name, plural or not: "directors" over "directed" for director."""
     words = {part.lower().rstrip("s") for part in _PARTS.findall(name)}
     return any(question.lower[place].rstrip("s") in words for place in range(span[0], span[1] + 1))
-
-
-def _said(question: Question, span: Span, name: str) -> int:
-    return len({question.stems[place] for place in range(span[0], span[1] + 1)} & set(name_stems(name)))
 
 
 def _distance(end: int, place: int) -> float:
@@ -142,6 +138,8 @@ def value_spans(question: Question, value: str) -> list[Span]:
     [(5, 5)]
     >>> value_spans(read_question("Who lives in New York?"), "%new york%")
     [(3, 4)]
+    >>> value_spans(read_question("Which Italian films are old?"), "Italy")
+    [(1, 1)]
     """
     words = tuple(match.group().lower() for match in _WORD.finditer(value.strip("%_ ")))
     if not words:
@@ -157,11 +155,15 @@ def value_spans(question: Question, value: str) -> list[Span]:
     if number := _number(value):
         return [(place, place) for place, word in enumerate(question.lower) if _number(word) == number]
     stems = tuple(map(stem, words))
-    return [
+    spans = [
         (place, place + size - 1)
         for place in range(len(question.stems) - size + 1)
         if question.stems[place : place + size] == stems and len("".join(stems)) > 2
     ]
+    if spans or size > 1 or len(words[0]) < 5:
+        return spans
+    root = words[0][:-1]  # Italy, Italian
+    return [(place, place) for place, word in enumerate(question.lower) if word.startswith(root)]
 
 
 def _number(word: str) -> float | None:
@@ -197,9 +199,9 @@ def joined(question: Question, one: Span, other: Span, gap: int) -> Span | None:
 
 
 def crosses(question: Question, span: Span) -> bool:
-    """Return whether a stretch runs over an "and", an "or" or a comma: then it names more than one thing."""
+    """Return whether a stretch runs over an "and", an "or", a comma or a bracket: then it names more than one thing."""
     text = question.text[question.places[span[0]][0] : question.places[span[1]][1]]
-    return re.search(r"[,;.?!]\s|\b(and|or)\b", text, re.IGNORECASE) is not None
+    return re.search(r"[,;.?!]\s|[()]|\b(and|or)\b", text, re.IGNORECASE) is not None
 
 
 def near(one: Span | None, other: Span | None) -> int:

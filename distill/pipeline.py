@@ -23,8 +23,8 @@ from distilabel.typing import StepOutput
 
 from configs.errors import ConfigError
 from configs.schema import Config
-from distill.ledger import NAME, Entry, enter
-from distill.teachers import NO_ANSWER, Teacher
+from distill.ledger import CUT, NAME, NO_ANSWER, Entry, enter
+from distill.teachers import Teacher
 from distill.verify import Answer, verify
 from sandbox import Limits
 from tasks.task import Task
@@ -41,6 +41,9 @@ class Verify(Step):
     memory_mb: int
     max_steps: int
     workers: int
+    answer: str
+    max_new_tokens: int
+    variants: int
 
     @property
     def inputs(self) -> list[str]:
@@ -55,11 +58,18 @@ class Verify(Step):
     def process(self, inputs: StepInput) -> StepOutput:  # type: ignore[override]
         """Yield the rows with their verdicts."""
         tasks = [Task(**row["task"]) for row in inputs]
-        # a batch on which the LLM itself broke down has no column of troubles
-        answers = [Answer(row["generation"], row.get("llm_ask_trouble", NO_ANSWER)) for row in inputs]
+        answers = [Answer(row["generation"], self._trouble(row)) for row in inputs]
         limits = Limits(self.timeout_s, self.max_rows, self.memory_mb, self.max_steps)
-        verdicts = verify(tasks, answers, limits, self.workers)
+        verdicts = verify(tasks, answers, limits, self.workers, self.answer, self.variants)
         yield [row | asdict(verdict) for row, verdict in zip(inputs, verdicts, strict=True)]
+
+    def _trouble(self, row: dict) -> str:
+        """Return what went wrong by the LLM's own account; those of distilabel tell only how long an answer is."""
+        if "llm_ask_trouble" in row:
+            return row["llm_ask_trouble"]
+        if row["generation"] is None:
+            return NO_ANSWER  # a batch on which the LLM itself broke down
+        return CUT if (_tokens(row)["output_tokens"] or 0) >= self.max_new_tokens else ""
 
 
 class Keep(Step):
@@ -70,7 +80,7 @@ class Keep(Step):
     @property
     def inputs(self) -> list[str]:
         """Return the columns that it reads."""
-        return ["key", "task", "split", "generation", "verdict", "detail"]
+        return ["key", "attempt", "task", "split", "generation", "verdict", "detail"]
 
     def process(self, inputs: StepInput) -> StepOutput:  # type: ignore[override]
         """Yield nothing: the ledger is the result."""
@@ -94,8 +104,13 @@ class Round(Pipeline):
         return signal.signal(signal.SIGINT, stop)
 
 
+def _tokens(row: dict) -> dict[str, int | None]:
+    """Return the numbers of tokens that the LLM counted."""
+    counted = row.get("distilabel_metadata", {}).get("statistics_ask", {})
+    return {name: counted.get(name) for name in ("input_tokens", "output_tokens")}
+
+
 def _entry(row: dict) -> Entry:
-    tokens = row.get("distilabel_metadata", {}).get("statistics_ask", {})
     return Entry(
         key=row["key"],
         task_id=row["task"]["task_id"],
@@ -104,13 +119,13 @@ def _entry(row: dict) -> Entry:
         verdict=row["verdict"],
         detail=row["detail"],
         answer=row["generation"] or "",
-        input_tokens=tokens.get("input_tokens"),
-        output_tokens=tokens.get("output_tokens"),
+        attempt=row["attempt"],
+        **_tokens(row),
     )
 
 
 def ask(cfg: Config, teacher: Teacher, rows: Sequence[dict], folder: Path) -> str:
-    """Put `rows` (key, split, task, messages) to the teacher; the verdicts go into the ledger of `folder`.
+    """Put `rows` (key, attempt, split, task, messages) to the teacher; the verdicts go into the ledger of `folder`.
 
     Returns what distilabel logged, warnings and worse; blank if all went well.  Raises KeyboardInterrupt when
     stopped by Ctrl-C.
@@ -136,7 +151,8 @@ def _pipeline(cfg: Config, teacher: Teacher, rows: list[dict], folder: Path) -> 
         answer = ChatGeneration(
             name="ask", llm=teacher.llm(), input_batch_size=size, add_raw_input=False, add_raw_output=False
         )
-        check = Verify(name="verify", input_batch_size=size, **limits)
+        check = Verify(name="verify", input_batch_size=size, answer=cfg.data.answer,
+            max_new_tokens=cfg.distill.max_new_tokens, variants=cfg.distill.variants, **limits)  # fmt: skip
         keep = Keep(name="keep", input_batch_size=size, ledger=str((folder / NAME).absolute()))
         load >> answer >> check >> keep
     return pipeline
@@ -196,6 +212,6 @@ def raise_faults(teacher: Teacher, log: str, *, barren: bool) -> None:
     if barren:
         failed = [line.partition(f"{NO_ANSWER}: ")[2] for line in log.splitlines() if f"{NO_ANSWER}: " in line]
         raise ConfigError(
-            f"distill: no answer from {teacher.name}: {failed[-1] if failed else log}; what it answered before "
+            f"no answer from {teacher.name}: {failed[-1] if failed else log}; what it answered before "
             "is kept: when this is mended, the same command goes on"
         )

@@ -6,15 +6,16 @@ from typing import Literal
 from sqlglot import exp
 
 Kind = Literal["open", "filter", "join", "left join", "right join", "full join", "cross", "group", "having",
-               "sort", "limit", "combine", "deliver"]  # fmt: skip
+               "sort", "limit", "combine", "repeat", "deliver"]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Part:
     """One expression of a step: its text in the plan and its tree.
 
-    note: "desc" or "asc" in a sort; the output's name in a deliver that an outer query reads; the set
-    operations of a combine.  quote: the words of the question that it serves.
+    note: "desc" or "asc" in a sort, with "nulls first" or "nulls last" where unusual; the output's name in a
+    deliver that an outer query reads; the set operations of a combine.  quote: the words of the question that
+    it serves.
     """
 
     text: str
@@ -25,12 +26,17 @@ class Part:
 
 @dataclass(frozen=True)
 class Opened:
-    """A table or block that a step opens; `text` is its name in the plan, `label` what its columns carry."""
+    """A table or block that a step opens.
+
+    text: its name in the plan.  label: what its columns carry there.  key: what they carry in trees.
+    how: how SQLite finds its rows; "row" where there is at most one, found by the primary key.
+    """
 
     text: str
     label: str
-    how: Literal["scan", "search", ""] = ""
+    how: Literal["scan", "search", "row", ""] = ""
     quote: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,12 @@ class Block:
     """The steps of one SELECT or set operation; the main block has no name.
 
     per_row: what it is worked out for, row by row (tables of the enclosing query).  with_name: its
-    name in the query's WITH.
+    name in the query's WITH.  role: what an outer query takes from it: "value", "list", "exists" (whether
+    there is a row), "" (its rows), or how the rows of a recursive block come: "begin A", "next A".
     """
 
     name: str
     steps: tuple[Step, ...]
     per_row: tuple[str, ...] = ()
     with_name: str = ""
+    role: str = ""

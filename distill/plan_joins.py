@@ -73,7 +73,7 @@ def _filter(conditions: list[exp.Expr], to_part: ToPart) -> list[Step]:
 def _opened(source: Source, how: str) -> Opened:
     real = source.table or source.block
     text = name_text(real) if source.label == real else f"{name_text(real)} as {name_text(source.label)}"
-    return Opened(text, source.label, how)
+    return Opened(text, source.label, how, key=source.key)
 
 
 def _in_order(scope: Scope, read_order: ReadOrder) -> list[tuple[Source, str]]:

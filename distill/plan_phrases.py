@@ -6,6 +6,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from distill.phrases import (
+    VAGUE,
     Question,
     Span,
     column_span,
@@ -19,56 +20,47 @@ from distill.phrases import (
     value_spans,
 )
 from distill.plan_block import Block, Opened, Part, Step
+from distill.plan_cues import (
+    AFTER,
+    BY,
+    DIFFERENT,
+    EACH,
+    HOW_MUCH,
+    LEAST,
+    MOST,
+    NEGATION,
+    NULL,
+    ORDER,
+    OTHER_MOST,
+    OUTPUTS,
+    SETS,
+    SEXES,
+    UNLIKE,
+    compared,
+    fits,
+    is_negated,
+)
 from distill.plan_scope import Source
-
-_COMPARED = (
-    r"(no |not )?(\w+er|more|less|fewer|greater) (\w+ )?than( or equal to)?|above|below|over|under|after|before|older"
-    r"|younger|since|at least|at most|exceed(s|ing|ed)?|between|(?<!apart )from|prior to|up to|until|within|exactly"
-    r"|contain(s|ing)?|includ(es|ing|e)|(start|begin|end)(s|ning|ing)? with|named|called|titled"
-)
-_UNLIKE = r"not|outside|other than|apart from|except( for)?|excluding|\w+n't( \w+)?"
-_AFTER = (
-    r"(or|and) (more|less|fewer|above|below|older|younger|higher|lower|later|earlier|after|before|greater|larger)|times"
-)
-_MOST = (
-    r"most( (recent|common|popular|expensive|frequent|important|used))?|highest|largest|biggest|greatest|maximum|max"
-    r"|latest|newest|oldest|longest|tallest|best|top|heaviest|richest|last(?! name)|recent|busiest|fastest"
-)
-_LEAST = (
-    r"least( (recent|common|popular|expensive|frequent|important|used))?|fewest|lowest|smallest|minimum|min|earliest"
-    r"|first(?! name)|youngest|shortest|cheapest|worst|slowest|lightest"
-)
-_OTHER_MOST = r"(?!inter|for|te|re|gu|fo|ha|man|har|con|we)\w{3,}est"
-_ORDER = (
-    r"((sorted|sort|ordered|ranked|listed) )?(in )?(an |the )?"
-    r"(alphabetic(al)?|ascending|descending|decreasing|increasing|lexicographic\w*|chronological"
-    r"|reverse\w*) (\w+ )?order( of| by)?|alphabetically|order by|in( the)? order of|from (the )?\w+ to (the )?\w+"
-    r"|(sort(ed|ing)?|order(ed|ing)?|rank(ed|ing)?|arranged?|list(ed)?)( \w+){0,3}? (by|from|according to|based on)"
-    r"|sorted"
-)
-_CUES = {
-    exp.Count: r"how many( \w+)?|(the )?(total )?numbers?( of( \w+)?)?|count(?! of)|amount of",
-    exp.Avg: r"average|mean|avg",
-    exp.Sum: r"total|sum|how many|how much|combined|overall|number of",
-    exp.Max: _MOST,
-    exp.Min: _LEAST,
-}
-_EACH = r"(for |in |of |by |from )?(each|every)|per|group(ed)? by|different"
-_BY = r"by|corresponding|respective(ly)?"
-_DIFFERENT = r"different|distinct|unique|differing|various"
-_NEGATION = (
-    r"(do|does|did|has|have|is|are|was|were|had)( not|n't|n’t)( \w+)?|not( \w+)?|never( \w+)?|no \w+"
-    r"|without( \w+)?|except( \w+)?|excluding( \w+)?|none|neither"
-)
-_NULL = r"no|missing|without|null|not|unknown|empty|lack(s|ing)?"
-_SETS = {"intersect": r"both|and also|as well as|also|and", "except": _NEGATION, "union": r"either|or|as well as|and"}
-_SEXES = {"f": r"females?|wom[ae]n|girls?", "m": r"males?|m[ae]n|boys?"}
 
 
 def with_quotes(blocks: list[Block], question: Question, sources: dict[str, Source]) -> list[Block]:
     """Return the blocks with the words of the question beside their steps, where such words are found."""
     link = _Link(question, sources)
-    return [link.block(block) for block in blocks]
+    quoted = [link.block(block) for block in blocks]
+    asked = {part.quote for step in quoted[-1].steps if step.kind == "deliver" for part in step.parts}
+    return [_less(block, asked) if block.role in ("value", "list") else block for block in quoted]
+
+
+def _less(block: Block, asked: set[str]) -> Block:
+    """Return a subquery without the words for columns that the main query delivers: they ask for those."""
+    *steps, last = block.steps
+    if last.kind != "deliver":
+        return block
+    parts = (
+        replace(part, quote="") if part.quote in asked and isinstance(part.tree, exp.Column) else part
+        for part in last.parts
+    )
+    return replace(block, steps=(*steps, replace(last, parts=tuple(parts))))
 
 
 class _Link:
@@ -78,6 +70,7 @@ class _Link:
         self.question = question
         self.sources = sources
         self.answers: dict[str, Span | None] = {}
+        self.tables = self._table_words()
 
     def block(self, block: Block) -> Block:
         limited = any(step.kind == "limit" for step in block.steps)
@@ -95,9 +88,9 @@ class _Link:
 
     def step(self, step: Step, limited: bool) -> Step:
         if step.kind in ("filter", "having"):
-            return replace(step, parts=tuple(self._quoted(part, self.condition(part.tree)) for part in step.parts))
+            return replace(step, parts=tuple(self._quoted(part, *self.condition(part.tree)) for part in step.parts))
         if step.kind == "deliver":
-            different = self._first(_DIFFERENT) if step.distinct else None
+            different = self._first(DIFFERENT) if step.distinct else None
             parts = tuple(self._quoted(part, self.output(part.tree)) for part in step.parts)
             return replace(step, parts=parts, quote=quote_of(self.question, different))
         if step.kind in ("open", "cross"):
@@ -110,26 +103,41 @@ class _Link:
         if step.kind == "sort":
             return self.superlative(step.parts[0]) if limited else self.order(step.parts[0].tree)
         if step.kind == "combine":
-            return self._first(_SETS[re.split("[, ]", step.parts[0].note)[0]])
+            return self._set_words(re.split("[, ]", step.parts[0].note)[0])
         return None
 
-    def _quoted(self, part: Part, span: Span | None) -> Part:
-        return replace(part, quote=quote_of(self.question, span))
+    def _set_words(self, kind: str) -> Span | None:
+        """Return the words for a set operation, the telling ones first; "and" and "or" only where there is just one."""
+        for pattern in SETS[kind]:
+            spans = cue_spans(self.question, pattern)
+            if spans and (len(spans) == 1 or pattern not in ("and", "or")):
+                return spans[0]
+        return None
+
+    def _quoted(self, part: Part, *spans: Span | None) -> Part:
+        quotes = dict.fromkeys(filter(None, (quote_of(self.question, span) for span in spans)))
+        return replace(part, quote='" and "'.join(quotes))
+
+    def _table_words(self) -> dict[str, Span]:
+        """Return each table's words; words that stand for two of the tables go to the one they name in full."""
+        names = dict.fromkeys(source.table for source in self.sources.values() if source.table)
+        found = {name: spans[0] for name in names if (spans := name_spans(self.question, name))}
+        telling = {name: span for name, span in found.items() if not self._is_vague(name, span)}
+        least: dict[Span, int] = {}
+        for name, span in telling.items():
+            least[span] = min(len(name_stems(name)), least.get(span, 99))
+        return {name: span for name, span in telling.items() if len(name_stems(name)) == least[span]}
+
+    def _is_vague(self, name: str, span: Span) -> bool:
+        said = {self.question.stems[place] for place in range(span[0], span[1] + 1)} & set(name_stems(name))
+        return said <= VAGUE and len(name_stems(name)) > 1
 
     def _opened(self, opened: tuple[Opened, ...]) -> tuple[Opened, ...]:
-        """Quote each table's words; words that stand for two of the tables go to the one they name in full."""
+        """Quote each table's words."""
         tables = {source.label: source.table for source in self.sources.values()}
-        spans = {entry.label: next(iter(name_spans(self.question, tables[entry.label])), None) for entry in opened}
-        best: dict[Span, int] = {}
-        for label, span in spans.items():
-            if span:
-                size = len(name_stems(tables[label]))
-                best[span] = min(size, best.get(span, size))
+        spans = [self.tables.get(tables[entry.label]) for entry in opened]
         return tuple(
-            replace(entry, quote=quote_of(self.question, span))
-            if (span := spans[entry.label]) and len(name_stems(tables[entry.label])) == best[span]
-            else entry
-            for entry in opened
+            replace(entry, quote=quote_of(self.question, span)) for entry, span in zip(opened, spans, strict=True)
         )
 
     def _first(self, pattern: str) -> Span | None:
@@ -143,74 +151,113 @@ class _Link:
                 return column_span(self.question, source.table, column.name)
         return None
 
-    def condition(self, tree: exp.Expr) -> Span | None:
+    def condition(self, tree: exp.Expr) -> list[Span]:
         """Return the words of a condition: its values with the comparison or the column's words beside them."""
         column = self._column(tree)
-        found: list[Span] = []
-        for literal in tree.find_all(exp.Literal):
-            spans = value_spans(self.question, literal.name) or self._sex(tree, literal)
-            if spans:
-                place = found[-1] if found else column
-                found.append(min(spans, key=lambda span: near(place, span)))
+        found = self._values(tree, column)
         if not found:
-            return self._without_value(tree, column)
-        span = found[0]
+            without = self._without_value(tree, column)
+            return [without] if without else []
+        span, apart = found[0], []
         for other in found[1:]:
-            span = joined(self.question, span, other, gap=4) or span
-        negated = isinstance(tree, exp.NEQ | exp.Not)
-        cues = cue_spans(self.question, _UNLIKE if negated else _COMPARED)
-        before = [cue for cue in cues if cue[0] < span[0] and cue[1] <= span[0] and span[0] - cue[1] <= 3]
-        after = [cue for cue in cue_spans(self.question, _AFTER) if 0 < cue[0] - span[1] <= 1]
-        for cue in before[-1:] + after[:1]:
-            span = joined(self.question, span, cue, gap=3) or span
-        if column and (column[0] > span[1] or not (before or after)):
+            wider = joined(self.question, span, other, gap=4)
+            span, apart = (wider, apart) if wider else (span, [*apart, other])
+        span = self._widened(tree, span, column)
+        apart = [self._compared(tree, other) for other in apart if other[0] > span[1] or other[1] < span[0]]
+        if is_negated(tree):  # a "not" before a quote mark
+            cues = _asked(span, self._comparisons(tree, with_value=True), gap=3)
+            return [*cues[-1:], span]
+        return sorted({span, *apart}) if isinstance(tree, exp.Or | exp.In) else [span]
+
+    def _values(self, tree: exp.Expr, column: Span | None) -> list[Span]:
+        """Return where the values of a condition stand, the first of them near its column or its comparison."""
+        found: list[Span] = []
+        cues = self._comparisons(tree, with_value=True)
+        for literal in tree.find_all(exp.Literal):
+            if spans := value_spans(self.question, literal.name) or self._sex(tree, literal):
+                place = found[-1] if found else column
+                found.append(min(spans, key=lambda span: (not _asked(span, cues, gap=1), near(place, span))))
+        return found
+
+    def _widened(self, tree: exp.Expr, span: Span, column: Span | None) -> Span:
+        """Return the words of a value with those of the comparison, or of the column, beside them."""
+        negated = is_negated(tree)
+        plain, span = span, self._compared(tree, span)
+        if column is None and (counted := self._noun(tree, span)):
+            span = joined(self.question, span, counted, gap=1) or span
+        if column and (column[0] > span[1] or span == plain):
             wider = joined(self.question, column, span, gap=1 if column[0] > span[1] else 4)
-            if wider and (negated or not re.search(rf"\b({_UNLIKE})\b", quote_of(self.question, wider))):
+            if wider and (negated or not re.search(rf"\b({UNLIKE}|than)\b", quote_of(self.question, wider))):
                 return wider
         return span
 
+    def _compared(self, tree: exp.Expr, value: Span) -> Span:
+        """Return the words of a value with those of the comparison before or after it."""
+        before = _asked(value, self._comparisons(tree, with_value=True), gap=3)
+        after = [cue for cue in cue_spans(self.question, AFTER) if 0 < cue[0] - value[1] <= 1]
+        for cue in before[-1:] + after[:1]:
+            value = joined(self.question, value, cue, gap=3) or value
+        return value
+
+    def _comparisons(self, tree: exp.Expr, with_value: bool) -> list[Span]:
+        spans = cue_spans(self.question, compared(tree, with_value))
+        return [span for span in spans if fits(tree, quote_of(self.question, span))]
+
     def _sex(self, tree: exp.Expr, literal: exp.Literal) -> list[Span]:
         columns = {column.name.lower() for column in tree.find_all(exp.Column)}
-        if columns & {"sex", "gender"} and literal.name.lower() in _SEXES:
-            return cue_spans(self.question, _SEXES[literal.name.lower()])
+        if columns & {"sex", "gender"} and literal.name.lower() in SEXES:
+            return cue_spans(self.question, SEXES[literal.name.lower()])
         return []
 
     def _without_value(self, tree: exp.Expr, column: Span | None) -> Span | None:
         """Return the words of a condition whose value the question does not name."""
         if isinstance(tree, exp.Not) and isinstance(tree.this, exp.In | exp.Exists):
-            return self._first(_NEGATION)
+            return self._negation()
         answer = next((self.answers.get(name.name) for name in tree.find_all(exp.Var)), None)
         if isinstance(tree, exp.GT | exp.LT | exp.GTE | exp.LTE):
-            cue = self._first(_COMPARED)
             wanted = answer or column
-            return (wanted and cue and joined(self.question, cue, wanted, gap=3)) or cue
+            cues = self._comparisons(tree, with_value=False)
+            wider = (joined(self.question, cue, wanted, gap=3) for cue in cues if wanted)
+            return next(filter(None, wider), None) or next(iter(cues), None)
         if answer:
             return answer
         if isinstance(tree, exp.Is):
-            cues = cue_spans(self.question, _NULL)
+            cues = cue_spans(self.question, NULL)
             return next((span for cue in cues if column and (span := joined(self.question, cue, column, gap=3))), None)
-        return column
+        return column if tree.find(exp.Literal) or not isinstance(tree, exp.Binary) else None
+
+    def _negation(self) -> Span | None:
+        """Return the first words that deny something, with those of a table that they deny."""
+        cue = self._first(NEGATION)
+        ends = (span for span in self.tables.values() if cue and cue[0] < span[0] <= cue[1] + 1)
+        return max(((cue[0], max(cue[1], span[1])) for span in ends), default=cue) if cue else None
 
     def output(self, tree: exp.Expr) -> Span | None:
         """Return the words that ask for an output: an aggregate's with its column, or the column's."""
         column = self._column(tree)
-        function = next((kind for kind in _CUES if isinstance(tree, kind)), None)
+        function = next((kind for kind in OUTPUTS if isinstance(tree, kind)), None)
         if function is None:
             return column
-        cues = cue_spans(self.question, _CUES[function])
+        cues = cue_spans(self.question, OUTPUTS[function])
         if not cues and function in (exp.Max, exp.Min):
-            cues = cue_spans(self.question, _OTHER_MOST)
+            cues = cue_spans(self.question, OTHER_MOST)
         if not cues:
             return None
         cue = min(cues, key=lambda cue: near(cue, column))
+        column = column or self._noun(tree, cue)
         wider = joined(self.question, cue, column, gap=3) if column and column[0] > cue[0] else None
         return cue if wider is None or crosses(self.question, wider) else wider
+
+    def _noun(self, tree: exp.Expr, cue: Span) -> Span | None:
+        """Return the table's words that follow "how many" or "at least two": what a count counts."""
+        spans = sorted(span for span in self.tables.values() if span[1] >= cue[0])
+        return spans[0] if spans and spans[0][1] > cue[1] and tree.find(exp.Count) else None
 
     def group(self, parts: tuple[Part, ...]) -> Span | None:
         """Return "each" or its like, with the words of what is grouped by."""
         targets = [self._column(part.tree) for part in parts]
         targets += [spans[0] for part in parts if (spans := self._table(part.tree))]
-        for pattern in (_EACH, _BY):
+        for pattern in (EACH, BY):
             for cue in cue_spans(self.question, pattern):
                 for target in targets:
                     if target and target[0] > cue[1] and (span := joined(self.question, cue, target, gap=2)):
@@ -226,9 +273,9 @@ class _Link:
         column = self._column(part.tree)
         if part.tree.find(exp.Column, exp.Count) is None:
             return None
-        ways = (_MOST, _LEAST) if part.note == "desc" else (_LEAST, _MOST)
-        for pattern in (*ways, _OTHER_MOST):
-            if cues := cue_spans(self.question, pattern):
+        ways = (MOST, LEAST) if part.note.startswith("desc") else (LEAST, MOST)
+        for pattern in (*ways, OTHER_MOST):
+            if cues := cue_spans(self.question, f"({pattern}){HOW_MUCH}"):
                 cue = min(cues, key=lambda cue: near(cue, column))
                 return (column and joined(self.question, cue, column, gap=3)) or cue
         return None
@@ -236,7 +283,12 @@ class _Link:
     def order(self, tree: exp.Expr) -> Span | None:
         """Return the words that ask for an order, with the column's words after them."""
         column = self._column(tree)
-        cues = cue_spans(self.question, _ORDER)
+        cues = cue_spans(self.question, ORDER)
         if not cues:
             return None
         return (column and column[0] > cues[0][0] and joined(self.question, cues[0], column, gap=4)) or cues[0]
+
+
+def _asked(value: Span, cues: list[Span], gap: int) -> list[Span]:
+    """Return the words of comparisons that stand before a value, at most `gap` places from it."""
+    return [cue for cue in cues if cue[0] < value[0] and 0 <= value[0] - cue[1] <= gap]

@@ -51,7 +51,8 @@ class Resolved:
     """A query whose columns all carry a source's key as their table.
 
     scopes: by id of the SELECT.  renamed: by id, a node that names an output: itself (so that its id stays
-    taken), the SELECT and the output's place.  with_names: by id of the query.
+    taken), the SELECT and the output's place.  with_names: by id of the query.  recursive: ids of the set
+    operations that read themselves.
     """
 
     query: exp.Query
@@ -60,6 +61,7 @@ class Resolved:
     sources: dict[str, Source] = field(default_factory=dict)
     renamed: dict[int, tuple[exp.Expr, exp.Select, int]] = field(default_factory=dict)
     with_names: dict[int, str] = field(default_factory=dict)
+    recursive: set[int] = field(default_factory=set)
 
 
 def resolve(sql: str, schema: Schema) -> Resolved:
@@ -103,13 +105,13 @@ def _resolve_query(found: Resolved, query: exp.Expr, parent: Scope | None, table
     query = unwrap(query)
     tables = dict(tables)
     if with_ := query.args.get("with_"):
-        if with_.args.get("recursive"):
-            raise CannotPlan("a recursive WITH")
         for part in with_.expressions:
-            names = _resolve_query(found, part.this, parent, tables)
-            given = tuple(column.name for column in part.args["alias"].columns)
+            if with_.args.get("recursive") and _reads(part.this, part.alias):
+                names = _resolve_recursive(found, part, parent, tables)
+            else:
+                names = _resolve_query(found, part.this, parent, tables)
             found.with_names[id(unwrap(part.this))] = part.alias
-            tables[part.alias.lower()] = (unwrap(part.this), given or names)
+            tables[part.alias.lower()] = (unwrap(part.this), _given(part) or names)
     if isinstance(query, exp.SetOperation):
         names = _resolve_query(found, query.this, parent, tables)
         _resolve_query(found, query.expression, parent, tables)
@@ -118,6 +120,33 @@ def _resolve_query(found: Resolved, query: exp.Expr, parent: Scope | None, table
     if not isinstance(query, exp.Select):
         raise CannotPlan(f"{type(query).__name__.lower()} in place of a SELECT")
     return _resolve_select(found, query, parent, tables)
+
+
+def _resolve_recursive(found: Resolved, part: exp.CTE, parent: Scope | None, tables: Withs) -> tuple[str, ...]:
+    """Resolve a WITH query that reads itself: only its first branch, which may not, knows its columns."""
+    query = unwrap(part.this)
+    first, *others = arms(query)
+    if not isinstance(query, exp.Union) or _reads(first, part.alias) or query.args.get("order"):
+        raise CannotPlan("a recursive WITH that does not begin with rows of its own")
+    names = _resolve_query(found, first, parent, tables)
+    for arm in others:
+        _resolve_query(found, arm, parent, tables | {part.alias.lower(): (query, _given(part) or names)})
+    found.recursive.add(id(query))
+    return names
+
+
+def arms(query: exp.Expr) -> list[exp.Expr]:
+    """Return the branches of a set operation, in written order."""
+    query = unwrap(query)
+    return [*arms(query.this), query.expression] if isinstance(query, exp.SetOperation) else [query]
+
+
+def _given(part: exp.CTE) -> tuple[str, ...]:
+    return tuple(column.name for column in part.args["alias"].columns)
+
+
+def _reads(query: exp.Expr, name: str) -> bool:
+    return any(table.name.lower() == name.lower() for table in query.find_all(exp.Table))
 
 
 def _resolve_select(found: Resolved, select: exp.Select, parent: Scope | None, tables: Withs) -> tuple[str, ...]:

@@ -42,6 +42,8 @@ def _step(step: Step) -> list[str]:
             return ["limit " + " offset ".join(texts)]
         case "combine":
             return ["deliver " + texts[0]]
+        case "repeat":
+            return ["repeat " + texts[0]]
         case "deliver":
             named = [f"{part.text} as {part.note}" if part.note else part.text for part in step.parts]
             return ["deliver " + ("distinct " if step.distinct else "") + ", ".join(named)]
@@ -54,4 +56,5 @@ def _quoted(quote: str) -> str:
 
 
 def _sorted(part: Part) -> str:
-    return f"{part.text} desc" if part.note == "desc" else part.text
+    way = part.note.removeprefix("asc").strip()
+    return f"{part.text} {way}" if way else part.text

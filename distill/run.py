@@ -9,9 +9,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event, Thread
 
 from configs.errors import ConfigError
@@ -19,74 +19,72 @@ from configs.files import fingerprint, write_json, write_jsonl
 from configs.schema import Config
 from configs.screen import progress, say
 from configs.stage import begin, finish, wrote
-from distill.curate import Goal, Standing, delivered, next_questions, set_goal, shortfalls, standing
-from distill.ledger import KEPT, NAME, Entry, read_ledger, success_rate
+from distill.clean import clean
+from distill.cost import affordable, estimate, spent
+from distill.curate import Goal, delivered, set_goal, shortfalls
+from distill.decontaminate import Evaluated, evaluation_questions
+from distill.ledger import KEPT, NAME, Entry
+from distill.parquet import write_parquet
 from distill.pipeline import ask, raise_faults
 from distill.stats import stats
 from distill.teachers import Teacher, teacher_for
+from distill.work import Answers, Work, best
 from tasks.load import Splits, load_tasks
 from tasks.prompt import messages
 from tasks.task import Task
 from tasks.trace import parse, render
 
-SPARE = 0.05  # asked more of a free teacher, as a round takes seconds to start
-TRIAL = 50  # questions that a teacher who costs something is asked first; if it fails them all, that's it
+TRIAL = 50  # answers of a teacher who costs something that must fail, all of them, to give it up
 LOOK_EVERY_S = 0.5
 
 
-def distill(cfg: Config, fresh: bool) -> Path:
-    """Return the stage's folder with traces.jsonl, rejected.jsonl and stats.json."""
+def distill(cfg: Config, fresh: bool, dry_run: bool = False) -> Path:
+    """Return the stage's folder with traces.jsonl and .parquet, rejected.jsonl and stats.json.
+
+    dry_run: only say what would be asked and what it would cost.
+    """
     start = time.monotonic()
     teacher = teacher_for(cfg)
     splits = load_tasks(cfg.data, cfg.seed)
-    begun = begin(cfg, "distill", _settings(cfg, teacher, splits), {}, fresh)
+    evaluated = evaluation_questions(cfg.distill.decontaminate, splits.test)
+    if dry_run:
+        return _say_estimate(cfg, teacher, splits, evaluated)
+    begun = begin(cfg, "distill", _settings(cfg, teacher, splits, evaluated), {}, fresh, grows=True)
     if begun.status == "finished":
         return begun.folder
     teacher.check()
+    splits = clean(cfg, splits, evaluated, begun.folder)
     work = Work(cfg, teacher, begun.folder, _goals(cfg, splits))
-    had = work.verified()
+    had, tokens = work.verified(), _tokens(work)
     with _shown_progress(work):
-        _fill(work)
-    _refuse_failure(work)
-    now = {"seconds": time.monotonic() - start, "kept": work.verified() - had}
-    facts = _deliver(work, splits.dropped, now)
+        ended = _fill(work)
+    _refuse_failure(work, work.answers())
+    if ended:
+        say(f"distill: {ended}")
+    now = {
+        "seconds": time.monotonic() - start,
+        "kept": work.verified() - had,
+        "output_tokens": _tokens(work) - tokens,
+    }
+    against = {name: len(questions) for name, questions in evaluated.items()}
+    facts = _deliver(work, splits.dropped, against, now)
     finish(begun, **facts)
     train, validation, rejected = facts.values()
     wrote(begun, f"{train} traces and {validation} for validation, {rejected} answers rejected")
     return begun.folder
 
 
-@dataclass(frozen=True)
-class Work:
-    """What the rounds share."""
-
-    cfg: Config
-    teacher: Teacher
-    folder: Path
-    goals: tuple[Goal, ...]
-
-    @cached_property
-    def keys(self) -> dict[Task, str]:
-        """The ledger key of each question, in the order of asking."""
-        tasks = [task for goal in self.goals for queue in goal.queues.values() for task in queue]
-        return {task: fingerprint(asdict(task), self.teacher.settings) for task in tasks}
-
-    def entries(self) -> dict[Task, Entry]:
-        """Return the ledger's entries on this run's questions, in the order of asking."""
-        ledger = read_ledger(self.folder)
-        return {task: ledger[key] for task, key in self.keys.items() if key in ledger}
-
-    def standings(self) -> list[Standing]:
-        """Return where each goal stands by the ledger."""
-        verdicts = {task: entry.verdict for task, entry in self.entries().items()}
-        return [standing(goal, verdicts.get) for goal in self.goals]
-
-    def verified(self) -> int:
-        """Return how many of the wanted traces are verified."""
-        return sum(len(delivered(now)) for now in self.standings())
+def _say_estimate(cfg: Config, teacher: Teacher, splits: Splits, evaluated: Evaluated) -> Path:
+    """Say what the run would ask and what that would cost; nothing is written."""
+    folder = cfg.folder / "distill"
+    with TemporaryDirectory() as aside:
+        splits = clean(cfg, splits, evaluated, Path(aside))
+    work = Work(cfg, teacher, folder, _goals(cfg, splits))
+    say(estimate(cfg, work, work.answers()))
+    return folder
 
 
-def _settings(cfg: Config, teacher: Teacher, splits: Splits) -> dict:
+def _settings(cfg: Config, teacher: Teacher, splits: Splits, evaluated: Evaluated) -> dict:
     """Return all that the traces depend on."""
     chosen = cfg.distill.model_dump(mode="json", exclude={"batch_size", "api_key_env"})
     return {
@@ -95,6 +93,7 @@ def _settings(cfg: Config, teacher: Teacher, splits: Splits) -> dict:
         "sandbox": cfg.sandbox.model_dump(mode="json", exclude={"workers"}),
         "seed": cfg.seed,
         "questions": fingerprint([asdict(task) for task in splits.train + splits.validation]),
+        "evaluated": fingerprint({name: [asdict(one) for one in found] for name, found in evaluated.items()}),
     }
 
 
@@ -106,45 +105,47 @@ def _goals(cfg: Config, splits: Splits) -> tuple[Goal, ...]:
     )
 
 
-def _fill(work: Work) -> None:
-    """Ask in rounds until nothing is missing that the questions could still give."""
-    spare = SPARE if work.teacher.free else 0.0
-    while gaps := [now for now in work.standings() if now.missing]:
-        before = work.entries()
-        if len(before) >= TRIAL:
-            _refuse_failure(work)
-        rate = success_rate(before.values())
-        rows = [_row(work, now, task) for now in gaps for task in next_questions(now, rate, spare)]
-        if not before and not work.teacher.free:
-            rows = rows[:TRIAL]
+def _fill(work: Work) -> str:
+    """Ask in rounds until nothing is missing that the questions could still give; return why it ended before."""
+    chosen = work.cfg.distill
+    while rows := work.next_rows(answers := work.answers()):
+        entries = _flat(answers)
+        if len(entries) >= TRIAL:
+            _refuse_failure(work, answers)
+        elif not work.teacher.free:
+            rows = rows[: TRIAL - len(entries)]
+        cost = spent(chosen, entries) or 0.0
+        rows = affordable(chosen, rows, cost)
+        if not rows:
+            return f"stopped at ${cost:.4f}: one more answer could cost more than distill.max_dollars allows"
         log = ask(work.cfg, work.teacher, rows, work.folder)
-        raise_faults(work.teacher, log, barren=len(work.entries()) == len(before))
+        raise_faults(work.teacher, log, barren=len(_flat(work.answers())) == len(entries))
+    return ""
 
 
-def _refuse_failure(work: Work) -> None:
+def _tokens(work: Work) -> int:
+    return sum(entry.output_tokens or 0 for entry in _flat(work.answers()))
+
+
+def _flat(answers: Answers) -> list[Entry]:
+    return [entry for entries in answers.values() for entry in entries]
+
+
+def _refuse_failure(work: Work, answers: Answers) -> None:
     """Raise ConfigError where no answer passed: more of them would cost and not help."""
-    rejected = Counter(entry.verdict for entry in work.entries().values())
-    if KEPT not in rejected:
+    rejected = Counter(entry.verdict for entry in _flat(answers))
+    if rejected and KEPT not in rejected:
         reasons = ", ".join(f"{count} × {reason}" for reason, count in rejected.most_common())
         raise ConfigError(
-            f"distill: none of {rejected.total()} answers of {work.teacher.name} passed ({reasons}); "
+            f"none of {rejected.total()} answers of {work.teacher.name} passed ({reasons}); "
             f"the answers are in {work.folder / NAME}. Choose another teacher, and start again with --fresh"
         )
-
-
-def _row(work: Work, now: Standing, task: Task) -> dict:
-    return {
-        "key": work.keys[task],
-        "split": now.goal.split,
-        "task": asdict(task),
-        "messages": work.teacher.ask(task),
-    }
 
 
 @contextmanager
 def _shown_progress(work: Work) -> Iterator[None]:
     """Show how many of the wanted traces are verified while the rounds run; the ledger tells."""
-    wanted = sum(sum(now.aimed.values()) for now in work.standings())
+    wanted = sum(sum(now.aimed.values()) for now in work.standings(work.answers()))
     done = Event()
     with progress(f"distill ({work.teacher.name}), verified traces", wanted) as advance:
 
@@ -171,14 +172,18 @@ def _kept_lines(folder: Path) -> int:
     return path.read_bytes().count(f'"verdict": "{KEPT}"'.encode()) if path.exists() else 0
 
 
-def _deliver(work: Work, dropped: dict[str, int], now: dict[str, float]) -> dict[str, int]:
+def _deliver(work: Work, dropped: dict[str, int], against: dict[str, int], now: dict[str, float]) -> dict[str, int]:
     """Write the stage's files; return the counts."""
-    entries, standings = work.entries(), work.standings()
-    traces = [_trace(work, at.goal.split, task, entries[task].answer) for at in standings for task in delivered(at)]
-    rejected = [_rejection(entry) for entry in entries.values() if entry.verdict != KEPT]
+    answers = work.answers()
+    standings = work.standings(answers)
+    traces = [
+        _trace(work, at.goal.split, task, best(answers[task]).answer) for at in standings for task in delivered(at)
+    ]
+    rejected = [_rejection(task, entry) for task in answers for entry in answers[task] if entry.verdict != KEPT]
     write_jsonl(work.folder / "traces.jsonl", traces)
+    write_parquet(work.folder / "traces.parquet", traces)
     write_jsonl(work.folder / "rejected.jsonl", rejected)
-    counts = stats(work.teacher, standings, list(entries.values()), dropped, now)
+    counts = stats(work, standings, answers, dropped, against, now)
     write_json(work.folder / "stats.json", counts)
     for line in (line for at in standings for line in shortfalls(at)):
         say(f"distill: {line}")
@@ -188,9 +193,9 @@ def _deliver(work: Work, dropped: dict[str, int], now: dict[str, float]) -> dict
 
 def _trace(work: Work, split: str, task: Task, answer: str) -> dict:
     """Return a line of traces.jsonl: what the student shall be asked, and shall answer."""
-    trace = parse(answer)
+    trace = parse(answer, work.cfg.data.answer)
     assert trace is not None, f"{task.task_id}: the ledger says kept, but its answer is no trace"
-    question = messages(task, work.cfg.data.schema_style, work.cfg.data.sample_values)
+    question = messages(task, work.cfg.data.schema_style, work.cfg.data.sample_values, work.cfg.data.answer)
     reply = {"role": "assistant", "content": render(trace.think, trace.sql)}
     return {
         "task_id": task.task_id,
@@ -205,10 +210,14 @@ def _trace(work: Work, split: str, task: Task, answer: str) -> dict:
     }
 
 
-def _rejection(entry: Entry) -> dict:
+def _rejection(task: Task, entry: Entry) -> dict:
     return {
         "task_id": entry.task_id,
         "level": entry.level,
+        "database": task.database,
+        "question": task.question,
+        "evidence": task.evidence,
+        "gold_sql": task.gold_sql,
         "reason": entry.verdict,
         "detail": entry.detail,
         "answer": entry.answer,

@@ -3,46 +3,69 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+from distill.cost import spent
 from distill.curate import ANY, Standing, delivered, shortfalls
 from distill.ledger import KEPT, Entry
-from distill.teachers import Teacher
+from distill.story import is_repair
+from distill.work import Answers, Work
 from tasks.trace import parse
 
 
 def stats(
-    teacher: Teacher,
+    work: Work,
     goals: Sequence[Standing],
-    entries: Collection[Entry],
+    answers: Answers,
     dropped: dict[str, int],
+    against: dict[str, int],
     now: dict[str, float],
 ) -> dict:
     """Return the content of stats.json.
 
-    entries: of this run's questions.  dropped: questions left out before, by reason.
-    now: `seconds` and `kept` of this call; a run that went on after a stop has had more.
+    goals, answers: where the run stands at its end.  dropped: questions left out before, by reason.
+    against: the questions of each evaluation set that nothing may stand near to.
+    now: `seconds`, `kept` and `output_tokens` of this call; a run that went on after a stop has had more.
     """
-    traces = [trace for entry in entries if entry.verdict == KEPT and (trace := parse(entry.answer))]
+    teacher, chosen = work.teacher, work.cfg.distill
+    entries = [entry for some in answers.values() for entry in some]
+    output_tokens = _total([entry.output_tokens for entry in entries])
+    traces = [
+        trace
+        for entry in entries
+        if entry.verdict == KEPT and (trace := parse(entry.answer, teacher.settings["answer"]))
+    ]
     return {
         "teacher": teacher.settings,
-        **{goal.goal.split: _of_split(goal, entries) for goal in goals},
-        "rejected": dict(Counter(entry.verdict for entry in entries if entry.verdict != KEPT).most_common()),
+        **{goal.goal.split: _of_split(goal, answers) for goal in goals},
+        "answers": len(entries),
+        "rejected": _rejected(entries),
+        "rejected_by_level": {
+            level: _rejected([entry for entry in entries if entry.level == level])
+            for level in sorted({entry.level for entry in entries})
+        },
         "questions_left_out": dropped,
+        "evaluation_questions": against,
         "input_tokens": _total([entry.input_tokens for entry in entries]),
-        "output_tokens": _total([entry.output_tokens for entry in entries]),
-        "dollars": 0.0 if teacher.free else None,
+        "output_tokens": output_tokens,
+        "dollars": 0.0 if teacher.free else spent(chosen, entries),
+        "repairs": sum(is_repair(trace.think) for trace in traces),
         "think_chars": percentiles([len(trace.think) for trace in traces]),
         "sql_chars": percentiles([len(trace.sql) for trace in traces]),
         "seconds": round(now["seconds"], 1),
         "traces_per_minute": round(60 * now["kept"] / max(now["seconds"], 1e-9), 1),
+        "output_tokens_per_second": round(now["output_tokens"] / max(now["seconds"], 1e-9), 1),
     }
 
 
-def _of_split(now: Standing, entries: Collection[Entry]) -> dict:
-    mine = [entry for entry in entries if entry.split == now.goal.split]
+def _rejected(entries: Collection[Entry]) -> dict[str, int]:
+    """Return how many answers were rejected, by reason, the commonest first."""
+    return dict(Counter(entry.verdict for entry in entries if entry.verdict != KEPT).most_common())
+
+
+def _of_split(now: Standing, answers: Answers) -> dict:
+    mine = {task: answers[task] for queue in now.goal.queues.values() for task in queue if task in answers}
     by_level = Counter(task.level for task in delivered(now))
-    asked, kept = Counter(entry.level for entry in mine), Counter()
-    for entry in mine:
-        kept[entry.level] += entry.verdict == KEPT
+    asked = Counter(task.level for task in mine)
+    kept = Counter(task.level for task, entries in mine.items() if any(one.verdict == KEPT for one in entries))
     return {
         "wanted": now.goal.total,
         "delivered": len(delivered(now)),

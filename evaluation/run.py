@@ -113,7 +113,7 @@ def _measure_one(cfg: Config, folder: Path, name: Stage, adapter: Path | None, t
     ]
     done = {row["task_id"]: row for row in rows}
     left = [task for task in tasks if task.task_id not in done]
-    prompts = [messages(task, cfg.data.schema_style, cfg.data.sample_values) for task in left]
+    prompts = [messages(task, cfg.data.schema_style, cfg.data.sample_values, cfg.data.answer) for task in left]
     settings = cfg.evaluation
     _say_too_long(prompts, tokenizer, cfg)
     with progress(f"evaluation: {name}", len(left)) as advance:

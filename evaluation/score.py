@@ -28,7 +28,7 @@ def judge_answers(tasks: Sequence[Task], texts: Sequence[str], cfg: Config) -> l
                 f"{task.task_id}: its gold query did not run ({verdict.gold} {verdict.message}); raise "
                 "sandbox.timeout_s, max_steps or max_rows, and give the same command again"
             )
-        told.append({"sql": sql, "form": parse(text) is not None} | _as_told(sql, verdict))
+        told.append({"sql": sql, "form": parse(text, cfg.data.answer) is not None} | _as_told(sql, verdict))
     return told
 
 

@@ -6,11 +6,19 @@ from dataclasses import asdict
 from datasets import Dataset
 
 from configs.errors import ConfigError
+from configs.files import read_jsonl
 from configs.schema import Config
 from configs.screen import progress
 from models.template import prompt_text
 from tasks.prompt import messages
 from tasks.task import Task
+
+
+def not_contaminated(tasks: Sequence[Task], cfg: Config) -> list[Task]:
+    """Return the questions that distill did not find too near to an evaluation set's."""
+    near = cfg.folder / "distill" / "contaminated.jsonl"
+    left_out = {row["task_id"] for row in read_jsonl(near)} if near.exists() else set()
+    return [task for task in tasks if task.task_id not in left_out]
 
 
 def prompts_that_fit(tasks: Sequence[Task], tokenizer, cfg: Config) -> tuple[Dataset, int]:
@@ -22,7 +30,7 @@ def prompts_that_fit(tasks: Sequence[Task], tokenizer, cfg: Config) -> tuple[Dat
     rows, lengths = [], []
     with progress("rl: prompts", len(tasks)) as advance:
         for task in tasks:
-            prompt = messages(task, cfg.data.schema_style, cfg.data.sample_values)
+            prompt = messages(task, cfg.data.schema_style, cfg.data.sample_values, cfg.data.answer)
             lengths.append(len(tokenizer(prompt_text(tokenizer, prompt), add_special_tokens=False)["input_ids"]))
             if lengths[-1] <= cfg.rl.max_prompt_length:
                 rows.append({"prompt": prompt, **asdict(task)})

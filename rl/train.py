@@ -47,12 +47,12 @@ def train(cfg: Config, fresh: bool = False) -> Path:
     from models.progress import Progress, last_checkpoint, save_adapter
     from models.training import set_up, trainer_config
     from rl.completions import CompletionLog
-    from rl.prompts import prompts_that_fit
+    from rl.prompts import not_contaminated, prompts_that_fit
     from rl.reference import keep_reference
 
     args = trainer_config(GRPOConfig, "rl", _options(cfg, begun.folder), cfg.model, cfg.seed)
     model, tokenizer = load_model(cfg.model, vllm=cfg.model.vllm)
-    data, left_out = prompts_that_fit(tasks, tokenizer, cfg)
+    data, left_out = prompts_that_fit(not_contaminated(tasks, cfg), tokenizer, cfg)
     say(f"  {len(data)} questions, {left_out} left out: prompt longer than {cfg.rl.max_prompt_length} tokens")
     model = add_adapter(model, cfg.model, seed=cfg.seed, checkpointing=args.gradient_checkpointing)
     load_adapter(model, sft_adapter, cfg.model)

@@ -6,10 +6,15 @@ from typing import Literal
 
 from tasks.schema import Column, Schema, Table, quoted, read_schema
 from tasks.task import Task
+from tasks.trace import Kind
 
 Style = Literal["ddl", "m-schema"]
 
-SYSTEM = "Answer with the query plan in <think></think>, then one SQLite query in <sql></sql>."
+SYSTEM: dict[Kind, str] = {
+    "plan": "Answer with the query plan in <think></think>, then one SQLite query in <sql></sql>.",
+    "cot": "Answer with your reasoning in <think></think>, then one SQLite query in <sql></sql>.",
+    "sql_only": "Answer with one SQLite query in <sql></sql>.",
+}
 
 # What a chat template or our own answer form could take for a tag: <…> and Mistral's [INST].
 _TAG_START = re.compile(r"<(?=[^\s<>=\d][^<>]*>)|\[(?=/?[A-Z_]{2,}\])")
@@ -22,8 +27,8 @@ _TYPES = {
 }
 
 
-def messages(task: Task, style: Style, sample_values: int) -> list[dict[str, str]]:
-    """Return the system and user message that ask `task`.
+def messages(task: Task, style: Style, sample_values: int, kind: Kind = "plan") -> list[dict[str, str]]:
+    """Return the system and user message that ask `task` for an answer of this kind.
 
     sample_values: example values shown per column, at most; 0 shows none.
     """
@@ -31,7 +36,7 @@ def messages(task: Task, style: Style, sample_values: int) -> list[dict[str, str
     if task.evidence.strip():
         lines.append(f"Hint: {flat(task.evidence)}")
     lines.append(f"Question: {flat(task.question)}")
-    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": "\n".join(lines)}]
+    return [{"role": "system", "content": SYSTEM[kind]}, {"role": "user", "content": "\n".join(lines)}]
 
 
 def schema_text(schema: Schema, style: Style, sample_values: int) -> str:

@@ -128,8 +128,8 @@ def test_ledger_damaged_in_the_middle_is_refused(tmp_path):
 
 def test_success_rate_starts_at_one_and_never_reaches_zero():
     assert success_rate([]) == 1
-    assert success_rate([entry("a"), entry("b", "form"), entry("c", "form")]) == 0.5
-    assert success_rate([entry("a", "form")] * 99) == 0.01
+    assert success_rate([KEPT, "form", "form"]) == 0.5
+    assert success_rate(["form"] * 99) == 0.01
 
 
 def build_database(path: Path) -> str:
@@ -146,12 +146,14 @@ def build_database(path: Path) -> str:
 
 
 GOLD = "SELECT name FROM city WHERE country = 'Italy'"
+RIGHT = "Open city, keep city.country = 'Italy'. Deliver city.name."
 
 
 @pytest.mark.parametrize(
     ("answer", "verdict"),
     [
-        (Answer(render("Open city.name.", "SELECT c.name FROM city c WHERE c.country = 'Italy'")), KEPT),
+        (Answer(render(RIGHT, "SELECT c.name FROM city c WHERE c.country = 'Italy'")), KEPT),
+        (Answer(render("Open city.name.", GOLD)), "another story"),
         (Answer(render("Open city.", "SELECT name FROM city")), "wrong rows"),
         (Answer(render("Open city.", "SELECT title FROM city")), "does not run"),
         (Answer(render("Keep city.continent.", GOLD)), "unknown name"),
@@ -167,10 +169,23 @@ def test_verdicts(tmp_path, answer, verdict):
     assert [given.verdict for given in verify([asked], [answer], Limits(), workers=1)] == [verdict]
 
 
+def test_an_answer_that_is_right_by_luck_is_found_out_where_asked(tmp_path):
+    gold = "SELECT name FROM city WHERE population > 2000"
+    asked = Task("t", "Which cities have over 2000?", "", gold, build_database(tmp_path / "a.sqlite"), "L1")
+    lucky, right = (
+        "SELECT name FROM city WHERE population > 900",
+        "SELECT c.name FROM city AS c WHERE c.population > 2000",
+    )
+    answers = [Answer(render("", sql)) for sql in (lucky, right)]
+    twice = [asked, asked]
+    assert [one.verdict for one in verify(twice, answers, Limits(), 2, "sql_only")] == [KEPT, KEPT]
+    assert [one.verdict for one in verify(twice, answers, Limits(), 2, "sql_only", 4)] == ["right by luck", KEPT]
+
+
 def test_verdicts_of_a_batch_stay_in_order_and_gold_that_fails_is_told(tmp_path):
     good = Task("t", "Which cities?", "", GOLD, build_database(tmp_path / "a.sqlite"), "L1")
     bad = replace(good, gold_sql="SELECT nam FROM city")
-    right = Answer(render("Open city.", GOLD))
+    right = Answer(render(RIGHT, GOLD))
     first, second, third = verify([good, bad, good], [right, right, Answer("?")], Limits(), workers=2)
     assert (first, second.verdict, third.verdict) == (Verdict(KEPT), "gold fails", "form")
     assert "nam" in second.detail

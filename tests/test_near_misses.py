@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bench import lucky
-from bench.mutations import near_misses
 from bench.rewritings import equivalents
+from distill.mutations import near_misses
 from sandbox import Limits
 from sandbox import variants as module
 from sandbox.variant_chance import settled, single_subqueries

@@ -45,7 +45,7 @@ GOLDEN = [
     (
         "Show each continent with at least two countries.",
         "SELECT DISTINCT continent FROM country GROUP BY continent HAVING count(*) >= 2",
-        'open country\ngroup "each continent": country.continent\nhaving "at least two": count(*) >= 2\n'
+        'open country\ngroup "each continent": country.continent\nhaving "at least two countries": count(*) >= 2\n'
         "deliver distinct country.continent",
     ),
     (
@@ -173,7 +173,7 @@ def test_full_plan(database: str, schema: Schema) -> None:
     assert steps[0] == '1. Open city ("cities"), then country ("country").'
     assert "look up" in steps[1].lower() and "country.id = city.country_id" in steps[1]
     assert "number of rows in each group" in steps[3] and '"most"' in steps[3]
-    assert steps[4] == "5. Keep only the first row."
+    assert steps[4] == "5. Take only the first row."
 
 
 @pytest.mark.parametrize("detail", ["short", "full"])
@@ -214,7 +214,10 @@ def test_same_seed_same_words(database: str, schema: Schema) -> None:
         ("SELECT name FROM nowhere", "no table 'nowhere'"),
         ("SELECT nothing FROM city", "no column 'nothing'"),
         ("SELECT city.continent FROM city", "no column 'city.continent'"),
-        ("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n", "recursive"),
+        ("WITH RECURSIVE n(x) AS (SELECT x FROM n UNION SELECT 1) SELECT x FROM n", "a recursive WITH"),
+        ("SELECT x FROM (VALUES (1), (2)) AS t", "values in FROM"),
+        ("SELECT city.name FROM city JOIN (country JOIN 'order') ON 1 = 1", "joins inside brackets"),
+        ("SELECT value FROM json_each('[1]')", "no table"),
         ("SELECT FROM WHERE", "not one readable SELECT"),
         ("SELECT id FROM city ORDER BY 7", "ORDER BY or GROUP BY 7"),
     ],
@@ -226,7 +229,7 @@ def test_what_cannot_be_planned_says_why(sql: str, reason: str, database: str, s
 
 def test_order_is_the_databases_own(database: str) -> None:
     sql = "SELECT 1 FROM country AS a JOIN city AS b ON a.id = b.country_id"
-    assert read_order(database, sql) == [("b", "scan"), ("a", "search")]
+    assert read_order(database, sql) == [("b", "scan"), ("a", "row")]
     assert read_order(database, "SELECT id FROM city WHERE id = outside.id") == []
 
 

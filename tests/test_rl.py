@@ -15,7 +15,7 @@ from models.progress import save_adapter
 from models.sources import model_source
 from models.training import trainer_config
 from rl import train as stage
-from rl.prompts import prompts_that_fit
+from rl.prompts import not_contaminated, prompts_that_fit
 from rl.reference import keep_reference
 from sandbox import database_file
 from tasks.load import Splits
@@ -108,6 +108,13 @@ def test_longer_prompts_are_left_out_and_counted(tiny, tasks):
         ConfigError, match=f"{lengths[0] - 1}: 0 of .* prompts are that short, .* the shortest has {lengths[0]} tokens"
     ):
         prompts_that_fit(tasks, tokenizer, over)
+
+
+def test_questions_near_an_evaluation_set_are_not_trained_on(tasks, tmp_path):
+    cfg = Config(name="near", runs=str(tmp_path))
+    assert not_contaminated(tasks, cfg) == list(tasks)
+    write_whole(cfg.folder / "distill" / "contaminated.jsonl", f'{{"task_id": "{tasks[0].task_id}"}}\n')
+    assert not_contaminated(tasks, cfg) == list(tasks[1:])
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from configs.distill_schema import Distill
 from configs.errors import ConfigError
 from configs.files import write_jsonl
-from configs.schema import Config, Distill
+from configs.schema import Config
 from tasks.task import Task
 from tasks.trace import render
 
@@ -30,7 +31,8 @@ SCRIPT = (
 
 
 def right(number: int) -> str:
-    return render("Step 1: Open city and keep city.people.", f"SELECT c.name FROM city c WHERE c.people > {number}")
+    plan = f"Step 1: Open city and keep city.people > {number}.\nStep 2: Deliver city.name."
+    return render(plan, f"SELECT c.name FROM city c WHERE c.people > {number}")
 
 
 def by_number(number: int) -> tuple[int, str, str]:
@@ -48,8 +50,11 @@ def by_number(number: int) -> tuple[int, str, str]:
 
 
 @contextmanager
-def serving(answer, delay_s: float = 0.0) -> Iterator[tuple[str, list[int]]]:
-    """Serve until the block ends; yields the address and the numbers of the questions as they come in."""
+def serving(answer, delay_s: float = 0.0, again=None) -> Iterator[tuple[str, list[int]]]:
+    """Serve until the block ends; yields the address and the numbers of the questions as they come in.
+
+    again: what it says, given number and chat, where a question comes with an answer that was rejected.
+    """
     asked: list[int] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -63,12 +68,12 @@ def serving(answer, delay_s: float = 0.0) -> Iterator[tuple[str, list[int]]]:
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             assert self.path == "/v1/chat/completions"
-            system, user = request["messages"]
+            system, user, *more = request["messages"]
             assert "<think>" in system["content"]
             number = int(re.search(r"above (\d+)", user["content"]).group(1))
             asked.append(number)
             time.sleep(delay_s)
-            status, text, reason = answer(number)
+            status, text, reason = again(number, request["messages"]) if more else answer(number)
             if status != 200:
                 return self.reply(status, {"error": {"message": f"{text} (key {KEY})"}})
             choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": reason}
@@ -105,16 +110,23 @@ def write_run(folder: Path, url: str, questions: int, **distill) -> Path:
     ]
     write_jsonl(folder / "questions.jsonl", rows)
     config = folder / "run.yaml"
-    chosen = {"teacher": "openai", "model": "small", "base_url": url, "validation_traces": 0, "batch_size": 4}
+    chosen = {
+        "teacher": "openai",
+        "model": "small",
+        "base_url": url,
+        "validation_traces": 0,
+        "batch_size": 4,
+        "levels": {},
+    }
     data = {"source": "jsonl", "path": str(folder / "questions.jsonl"), "validation_share": 0, "test_share": 0}
     sections = {"data": data, "distill": chosen | distill}
     config.write_text(json.dumps({"name": "asked", "runs": str(folder / "runs")} | sections))
     return config
 
 
-def start_stage(config: Path, key: str = KEY) -> subprocess.Popen:
+def start_stage(config: Path, key: str = KEY, options: tuple[str, ...] = ()) -> subprocess.Popen:
     environment = dict(os.environ) | {"PLANQL_CACHE": str(config.parent / "cache"), "OPENAI_API_KEY": key}
-    command = [sys.executable, "-m", "distill", str(config)]
+    command = [sys.executable, "-m", "distill", str(config), *options]
     return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
 
 

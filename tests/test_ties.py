@@ -221,7 +221,7 @@ def test_ties_are_worked_out_once_and_only_where_they_matter(cities, monkeypatch
     monkeypatch.setattr("sandbox.worker.limit_time", lambda seconds: None)  # it would end this process, not a worker
     database = locate(cities)
     desk = Desk(memoryview(bytearray(8)).cast("I"))
-    request = {"databases": [{"uri": database.uri, "key": database.key}], "quick_s": None}
+    request = {"databases": [[database.uri, *database.key]], "quick_s": None}
     plain, tied, other, wrong = (f"SELECT name, people FROM city ORDER BY {n}" for n in ("2", "2, 1", "2, -id", "1"))
     for sql, how, runs, correct in (
         (plain, "ordered", 2, True),  # gold, and the prediction

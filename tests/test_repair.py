@@ -1,0 +1,207 @@
+"""Repair traces: what they say of the wrong query is true, and the plan after it is the right one."""
+
+import json
+import re
+from collections import Counter
+from contextlib import closing
+
+import pytest
+
+from configs.errors import ConfigError
+from configs.load import load_config
+from distill.difference import difference
+from distill.mutations import near_misses, read
+from distill.plan import write_plan
+from distill.plan_names import unknown_names
+from distill.plan_sql import plain_sql
+from distill.refused import refused
+from distill.repair import is_chosen, repair_think, rows_text
+from distill.slips import slip_words
+from distill.story import CORRECTED, contradictions, is_repair, plan_part
+from distill.teachers import PlanLLM
+from distill.verify import Answer, verify
+from sandbox import Limits, Result, execute, judge_many
+from tasks.schema import Schema, read_schema
+from tasks.task import Task
+from tasks.trace import parse
+from tests.shop import SHOP
+from tests.singers import made
+from tests.test_story import GOLDS
+
+COLUMNS = {"customer": {"id": "INT", "name": "TEXT", "city": "TEXT", "age": "INT"}, "purchase": {"customer": "INT"}}
+SQL_OF = re.compile(r"^(?:try|A first try:|A first thought:|One could write:|First attempt:) (.*)$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory) -> str:
+    return str(made(tmp_path_factory.mktemp("shop") / "shop.sqlite", SHOP))
+
+
+@pytest.fixture(scope="module")
+def schema(database) -> Schema:
+    return read_schema(database)
+
+
+def task(database: str, sql: str, task_id: str = "t") -> Task:
+    return Task(task_id, "What is there?", "", sql, database, "L1")
+
+
+def repaired(database: str, sql: str, seed: int, detail: str = "full") -> str | None:
+    asked, schema = task(database, sql), read_schema(database)
+    return repair_think(asked, schema, write_plan(asked, schema, detail, seed), detail, seed)
+
+
+@pytest.mark.parametrize("detail", ["short", "full"])
+@pytest.mark.parametrize("sql", GOLDS)
+def test_what_is_said_of_the_wrong_query_is_true(sql, detail, database, schema):
+    for seed in range(6):
+        think = repaired(database, sql, seed, detail)
+        if think is None:
+            continue
+        wrong = SQL_OF.search(think)[1]
+        (verdict,) = judge_many([(database, sql, wrong)], "ordered")
+        assert verdict.correct is False
+        result = execute(database, wrong)
+        assert (rows_text(result) if result.runs else result.message) in think
+        before, _, plan = think.partition(f"\n{CORRECTED}\n")
+        assert plan == plan_part(think) == write_plan(task(database, sql), schema, detail, seed)
+        assert unknown_names(before.splitlines()[-1] + "\n" + plan, schema) == []
+        assert contradictions(think, plain_sql(sql, schema), schema) == []
+
+
+def test_wrong_queries_and_wording_vary_with_the_seed_and_stay_with_it(database):
+    thinks = [repaired(database, GOLDS[2], seed) for seed in range(20)]
+    assert thinks == [repaired(database, GOLDS[2], seed) for seed in range(20)]
+    firsts = Counter(think.split()[0] for think in thinks)
+    assert len(firsts) >= 2 and len({SQL_OF.search(think)[1] for think in thinks}) >= 6
+    assert any("no such" in think for think in thinks) and any("rows" in think for think in thinks)
+
+
+def test_where_nothing_can_be_wrong_there_is_no_repair(database, schema):
+    assert repair_think(task(database, "SELECT 1"), schema, "deliver 1") is None
+
+
+# One gold query, one wrong one, and what is said of it.
+SLIPS = [
+    ("boundary", "SELECT name FROM customer WHERE age > 3", "age >= 3", "it lets 3 itself in: it has customer.age >"),
+    ("condition_dropped", "SELECT name FROM customer WHERE age > 3", None, "the filter customer.age > 3 is missing"),
+    ("wrong_aggregate", "SELECT max(age) FROM customer", "MIN", "takes the minimum of customer.age instead of the max"),
+    ("wrong_column", "SELECT name FROM customer", '"city"', "it delivers customer.city instead of customer.name"),
+    ("distinct_dropped", "SELECT count(DISTINCT city) FROM customer", None, "counts repeated values of customer.city"),
+    ("order_flipped", "SELECT name FROM customer ORDER BY age DESC", None, "by customer.age from low to high; it must"),
+    ("limit_dropped", "SELECT name FROM customer ORDER BY age LIMIT 2", None, "where only the first 2 should stay"),
+    ("group_dropped", "SELECT city, count(*) FROM customer GROUP BY city", None, "does not group by customer.city"),
+    ("and_for_or", "SELECT 1 FROM customer WHERE age > 3 AND id = 1", None, "age > 3 or customer.id = 1; both"),
+    (
+        "join_condition_dropped",
+        "SELECT name FROM customer JOIN purchase ON purchase.customer = customer.id",
+        None,
+        "every row of purchase: the join condition purchase.customer = customer.id is missing",
+    ),
+    (
+        "set_operation",
+        "SELECT id FROM customer INTERSECT SELECT customer FROM purchase",
+        "UNION",
+        "UNION gives the rows of either half; asked for are the rows that both halves have (INTERSECT)",
+    ),
+    (
+        "set_operation_dropped",
+        "SELECT id FROM customer EXCEPT SELECT customer FROM purchase",
+        "FROM customer",
+        "half of it is missing, that on purchase;",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "gold_sql", "holds", "said"), SLIPS)
+def test_slips_in_words(kind, gold_sql, holds, said):
+    misses = [miss.sql for miss in near_misses(gold_sql, COLUMNS) if miss.kind == kind]
+    sql = next(sql for sql in misses if holds is None or holds in sql)
+    assert any(said in way for way in slip_words(kind, gold_sql, sql, COLUMNS))
+
+
+def test_a_slip_that_nobody_makes_is_not_told():
+    gold_sql = "SELECT name FROM customer WHERE city = 'Rome' AND age = 30"
+    misses = [miss for miss in near_misses(gold_sql, COLUMNS) if miss.kind in ("negated", "constant")]
+    assert len(misses) == 4
+    assert [slip_words(miss.kind, gold_sql, miss.sql, COLUMNS) for miss in misses] == [[]] * 4
+    assert slip_words("wrong_column", gold_sql, gold_sql.replace("age", "city"), COLUMNS) == []
+    assert slip_words("wrong_column", gold_sql, gold_sql.replace("age", "id"), COLUMNS)
+
+
+def test_refused_queries_are_refused(database, schema):
+    columns = {table.name: {column.name: column.type for column in table.columns} for table in schema.tables}
+    sql = "SELECT a.name, b.day FROM customer AS a JOIN purchase AS b ON b.customer = a.id"
+    made_up = refused(plain_sql(sql, schema), columns)
+    assert {one.kind for one in made_up} == {"unknown_table"}
+    twins = {"t": {"a": "INT", "t_name": "TEXT"}, "u": {"a": "INT"}, "v": {"v_name": "TEXT"}}
+    found = {one.sql: one.ways[-1] for one in refused("SELECT t.t_name FROM t JOIN u ON t.a = u.a", twins)}
+    assert found["SELECT t.v_name FROM t JOIN u ON t.a = u.a"] == "v_name is no column of t; it must be t.t_name"
+    assert "t.a is meant" in found["SELECT t.t_name FROM t JOIN u ON a = u.a"]
+    assert [execute(database, one.sql).status for one in made_up] == ["error"] * len(made_up)
+
+
+def test_the_difference_of_queries():
+    def pair(gold_sql: str, sql: str) -> list[str | None]:
+        parts = difference(read(gold_sql, {}), read(sql, {}))
+        return [part and part.sql("sqlite") for part in parts]
+
+    assert pair("SELECT a FROM t WHERE b = 1", "SELECT a FROM t") == ["WHERE b = 1", None]
+    assert pair("SELECT a, b FROM t", "SELECT a, c FROM t") == ["b", "c"]
+    assert pair("SELECT a FROM t WHERE b = 1 AND c = 2", "SELECT a FROM t WHERE c = 2") == ["b = 1 AND c = 2", "c = 2"]
+    assert pair("SELECT a FROM t ORDER BY a DESC", "SELECT a FROM t ORDER BY a") == ["a DESC", "a"]
+
+
+def test_cells_cannot_break_the_form(tmp_path):
+    path = tmp_path / "bad.sqlite"
+    with closing(__import__("sqlite3").connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE t (a TEXT, b TEXT, t_a INTEGER)")
+        for text in ("</think><sql>", f"x\n{CORRECTED}\nopen u"):
+            connection.execute("INSERT INTO t VALUES (?, ?, 1)", (text, text))
+    asked = task(str(path), "SELECT a FROM t WHERE t_a = 1 ORDER BY a DESC")
+    answers = PlanLLM(answer="plan", detail="full", seed=0, repair_share=1.0)
+    for seed in range(8):
+        answers.seed = seed
+        (text,) = answers.generate([[{"role": "user", "content": json.dumps(vars(asked))}]])[0]["generations"]
+        trace = parse(text)
+        assert trace is not None and trace.think.count(f"\n{CORRECTED}\n") == 1
+
+
+def test_rows_are_shown_in_few_words():
+    long = Result("ok", tuple("abcdefg"), ((1, 2.5, None, b"x", "y" * 99, 6, 7),) * 5)
+    assert rows_text(long) == f"5 rows: {', '.join([repr_of_row()] * 3)}, …"
+    assert rows_text(Result("ok", ("a",), (("a\nb",),))) == "1 row: ('a b')"
+
+
+def repr_of_row() -> str:
+    return f"(1, 2.5, NULL, a blob, '{'y' * 24}…', 6, …)"
+
+
+def test_the_share_is_kept_and_grows_by_addition():
+    names = [f"task-{number}" for number in range(2000)]
+    some = {name for name in names if is_chosen(name, 3, 0.2)}
+    more = {name for name in names if is_chosen(name, 3, 0.5)}
+    assert some < more and 320 < len(some) < 480
+    assert some != {name for name in names if is_chosen(name, 4, 0.2)}
+    assert not any(is_chosen(name, 3, 0.0) for name in names) and all(is_chosen(name, 3, 1.0) for name in names)
+
+
+@pytest.mark.parametrize("detail", ["short", "full"])
+def test_the_teacher_writes_repairs_that_are_verified(detail, database):
+    tasks = [task(database, sql, f"t{number}") for number, sql in enumerate(GOLDS)]
+    llm = PlanLLM(answer="plan", detail=detail, seed=1, repair_share=1.0)
+    outputs = llm.generate([[{"role": "user", "content": json.dumps(vars(one))}] for one in tasks])
+    answers = [Answer(output["generations"][0], output["trouble"][0]) for output in outputs]
+    verdicts = verify(tasks, answers, Limits(), workers=1)
+    assert [verdict.verdict for verdict in verdicts] == ["kept"] * len(tasks), verdicts
+    assert sum(is_repair(parse(answer.text).think) for answer in answers) >= len(tasks) - 1
+
+
+@pytest.mark.parametrize("other", ["{data: {answer: cot}}", "{distill: {teacher: openai, model: m}}"])
+def test_repairs_are_for_plans_of_the_plan_teacher(other, tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("name: x\ndistill: {repair_share: 0.5}\n")
+    assert load_config(str(path), []).distill.repair_share == 0.5
+    words = ["data.answer=cot"] if "cot" in other else ["distill.teacher=openai", "distill.model=m"]
+    with pytest.raises(ConfigError, match="repair_share"):
+        load_config(str(path), words)
