@@ -198,7 +198,7 @@ _HEAD = """\
 # {number} traces of the free teacher
 
 These are {number} questions of Spider's train set, drawn at random with seed {seed} and none left out, with what \
-`distill.teacher: plan` writes for them (`plan_detail: {detail}`, seed {seed}) and the first rows that the query in \
+`distill.teacher: plan` writes for them (`detail: {detail}`, seed {seed}) and the first rows that the query in \
 the trace returns. `python -m bench.plans SPIDER_FOLDER --show {number} --seed {seed}` prints the same page.
 """
 
