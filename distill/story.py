@@ -81,6 +81,9 @@ _CLAUSES = {
     "COUNT": _Clause(r"count|number|how many|size|times|frequen"),
 }
 
+_IN_WINDOWS = {"ORDER BY", "descending order", "ascending order", "GROUP BY", "LIMIT"}
+"""What a plan may say of a window, and a window's frame, where the query itself has no such clause."""
+
 
 def plan_part(think: str) -> str:
     """Return the plan in a <think>: what stands after CORRECTED in a repair trace, else all of it.
@@ -227,6 +230,8 @@ def _other_expressions(plan: PlanStory, story: SqlStory) -> list[str]:
 def _other_clauses(plan: PlanStory, story: SqlStory) -> list[str]:
     lines = []
     for name, clause in _CLAUSES.items():
+        if "a window" in story.clauses and name in _IN_WINDOWS:
+            continue
         if name in story.clauses:
             if not re.search(clause.needs, plan.text, re.IGNORECASE):
                 lines.append(f"the SQL has {name}, of which the plan says nothing")

@@ -28,7 +28,7 @@ class SqlStory:
     those in these places.  constants: what its conditions compare with; counts: what counts of rows are compared with.
     compared: all comparisons; links: those of two columns in its conditions.  aggregates: (function, subject) pairs.
     limits: as constants.
-    clauses: names of what it holds besides.  plain_groups: whether GROUP BY has nothing but columns.
+    clauses: names of what it holds besides.  plain_groups: whether GROUP BY has nothing but tables' columns.
     """
 
     tables: frozenset[str]
@@ -79,7 +79,7 @@ def read_sql(sql: str, schema: Schema) -> SqlStory:
         links=frozenset(_compared(links, with_others=True)),
         limits=frozenset(constant_text(limit.expression.name) for limit in found.query.find_all(exp.Limit)),
         clauses=frozenset(name for name, holds in _CLAUSES.items() if holds(found.query)),
-        plain_groups=all(isinstance(tree, exp.Column) for tree in groups),
+        plain_groups=all(len(_columns(found, [tree])) == isinstance(tree, exp.Column) == 1 for tree in groups),
     )
 
 
@@ -168,8 +168,11 @@ def _outputs(query: exp.Expr) -> list[exp.Expr]:
     """Return what a query delivers, without counts of a column: they may be told as counts of rows."""
     while not isinstance(query, exp.Select):
         query = query.this
-    outputs = [item.unalias() for item in query.expressions]
-    return [tree for tree in outputs if not (isinstance(tree, exp.Count) and isinstance(tree.this, exp.Column))]
+    outputs = [unwrap(item.unalias()) for item in query.expressions]
+    queries = [tree for tree in outputs if isinstance(tree, exp.Query)]
+    counts = [tree for tree in outputs if isinstance(tree, exp.Count) and isinstance(tree.this, exp.Column)]
+    own = [tree for tree in outputs if tree not in queries and tree not in counts]
+    return own + [tree for inner in queries for tree in _outputs(inner)]
 
 
 def _compared(trees: list[exp.Expr], with_others: bool = False) -> Iterator[Compared]:
@@ -196,6 +199,8 @@ def _sides(node: exp.Expr) -> Iterator[tuple[exp.Expr, str, exp.Expr]]:
         yield from ((node.this, "!=" if negated else "=", other) for other in others)
     elif isinstance(node, exp.Like):
         yield node.this, "not like" if negated or node.args.get("negate") else "like", node.expression
+    elif isinstance(node, exp.If) and isinstance(node.parent, exp.Case) and node.parent.this:
+        yield node.parent.this, "=", node.this
     elif type(node) in OPERATORS:
         sign, constant_first = OPERATORS[type(node)], _constant(node.this) is not None
         yield (node.expression, TURNED[sign], node.this) if constant_first else (node.this, sign, node.expression)
@@ -228,7 +233,8 @@ _CLAUSES = {
     "descending order": lambda query: True in _sorted(query),
     "ascending order": lambda query: False in _sorted(query),
     "LIMIT": lambda query: query.find(exp.Limit) is not None,
-    "GROUP BY": lambda query: query.find(exp.Group, exp.Window) is not None,
+    "GROUP BY": lambda query: query.find(exp.Group) is not None,
+    "a window": lambda query: query.find(exp.Window) is not None,
     "DISTINCT": lambda query: any(node.args.get("distinct") for node in query.find_all(exp.Select))
     or query.find(exp.Distinct) is not None,
     "a set": lambda query: query.find(exp.Group, exp.SetOperation, exp.In, exp.Exists) is not None,

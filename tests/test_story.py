@@ -149,3 +149,19 @@ HOSTILE = ["", "((((" * 500, "'" * 999, "a.b " * 3000, "= > <", "x.y in (" + "1,
 @pytest.mark.parametrize("plan", HOSTILE)
 def test_hostile_plans_are_judged_in_time(plan, schema):
     assert contradictions(plan, LLM_SQL, schema)
+
+
+@pytest.mark.parametrize("detail", ["short", "full"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT name, rank() OVER (ORDER BY age DESC) FROM customer",
+        "SELECT name, age * 1.0 / sum(age) OVER () FROM customer",
+        "SELECT name, row_number() OVER (PARTITION BY city ORDER BY age) FROM customer ORDER BY name LIMIT 3",
+        "SELECT name, CASE city WHEN 'Rome' THEN 'here' ELSE 'there' END FROM customer",
+        "SELECT name, (SELECT max(p.amount) FROM purchase AS p WHERE p.customer = customer.id) FROM customer",
+        "WITH old AS (SELECT * FROM customer WHERE age > 40) SELECT city, count(*) FROM old GROUP BY city",
+    ],
+)
+def test_rarer_forms_are_one_story_with_their_plans(database, schema, sql, detail):
+    assert contradictions(plan_of(database, sql, detail), plain_sql(sql, schema), schema) == []
