@@ -12,7 +12,8 @@ from distill.mutations import near_misses
 from sandbox import Limits
 from sandbox import variants as module
 from sandbox.variant_chance import settled, single_subqueries
-from sandbox.variant_query import NOTHING, Condition, Link, Slot, read_query
+from sandbox.variant_facts import NOTHING, Condition, Link, Slot
+from sandbox.variant_query import read_query
 from sandbox.variants import agree_on_all, variants
 from tests.shop import JOIN, KEY_COLUMNS, SHOP, rows
 from tests.singers import FOR_EVER, made
