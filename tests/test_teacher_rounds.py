@@ -12,7 +12,7 @@ from distill.cost import affordable, dollars, spent
 from distill.ledger import KEPT, Entry
 from distill.work import best
 from tasks.trace import render
-from tests.test_teacher_server import right, rows_of, serving, start_stage, write_run
+from tests.teacher import right, rows_of, serving, start_stage, write_run
 
 
 def finished(config) -> str:
