@@ -90,6 +90,8 @@ class Distill(Strict):
             raise ValueError(f"repair_share is for teacher 'plan', not for {self.teacher!r}; remove it")
         if self.options and self.teacher in ("plan", "openai"):
             raise ValueError(f"teacher {self.teacher!r} takes no distill.options")
+        if refused := sorted(self.options.keys() & {"api_key", "token", "trust_remote_code"}):
+            raise ValueError(f"options may not have {refused[0]!r}: keys come from the environment, code from no model")
         if self.max_dollars is not None and (self.input_price is None or self.output_price is None):
             raise ValueError("max_dollars needs input_price and output_price, dollars a million tokens")
         return self

@@ -49,7 +49,7 @@ def distill(cfg: Config, fresh: bool, dry_run: bool = False) -> Path:
     evaluated = evaluation_questions(cfg.distill.decontaminate, splits.test)
     if dry_run:
         return _say_estimate(cfg, teacher, splits, evaluated)
-    begun = begin(cfg, "distill", _settings(cfg, teacher, splits, evaluated), {}, fresh, grows=True)
+    begun = begin(cfg, "distill", _settings(cfg, teacher, splits, evaluated), {}, fresh, grows="verification")
     if begun.status == "finished":
         return begun.folder
     teacher.check()
@@ -86,11 +86,11 @@ def _say_estimate(cfg: Config, teacher: Teacher, splits: Splits, evaluated: Eval
 
 def _settings(cfg: Config, teacher: Teacher, splits: Splits, evaluated: Evaluated) -> dict:
     """Return all that the traces depend on."""
-    chosen = cfg.distill.model_dump(mode="json", exclude={"batch_size", "api_key_env"})
+    chosen = cfg.distill.model_dump(mode="json", exclude={"batch_size", "api_key_env", "variants"})
     return {
         "data": cfg.data.model_dump(mode="json"),
         "distill": chosen | {"base_url": teacher.settings.get("base_url")},
-        "sandbox": cfg.sandbox.model_dump(mode="json", exclude={"workers"}),
+        "verification": cfg.sandbox.model_dump(mode="json", exclude={"workers"}) | {"variants": cfg.distill.variants},
         "seed": cfg.seed,
         "questions": fingerprint([asdict(task) for task in splits.train + splits.validation]),
         "evaluated": fingerprint({name: [asdict(one) for one in found] for name, found in evaluated.items()}),

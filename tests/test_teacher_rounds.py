@@ -140,6 +140,8 @@ def test_no_row_is_taken_that_could_go_past_the_limit():
         ({"generations": 2}, "always gives the same answer"),
         ({"retries": 1}, "always gives the same answer"),
         ({"options": {"x": 1}}, "takes no distill.options"),
+        ({"teacher": "vllm", "model": "m", "options": {"trust_remote_code": True}}, "may not have 'trust_remote_code'"),
+        ({"teacher": "inference_endpoints", "model": "m", "options": {"api_key": "hf_x"}}, "may not have 'api_key'"),
         ({"teacher": "openai", "model": "m", "max_dollars": 1.0}, "needs input_price and output_price"),
     ],
 )
@@ -177,3 +179,15 @@ def test_a_model_file_that_is_missing_is_told():
     cfg = Config(name="asked", distill={"teacher": "llamacpp", "model": "/no/such.gguf"})
     with pytest.raises(ValueError, match=r"distill.teacher: llamacpp needs the package|distill.model: .*such.gguf"):
         teachers.teacher_for(cfg).check()
+
+
+@pytest.mark.slow
+def test_verdicts_of_other_limits_are_not_taken_over(tmp_path):
+    with serving(lambda number: (200, right(number), "stop")) as (url, asked):
+        config = write_run(tmp_path, url, questions=1, traces=1)
+        finished(config)
+        config.write_text(config.read_text().replace('"traces": 1', '"traces": 1, "variants": 2'))
+        stage = start_stage(config)
+        _, said = stage.communicate(timeout=120)
+    assert stage.returncode == 2 and len(asked) == 1
+    assert "verification.variants: 0 → 2" in said and "--fresh" in said
