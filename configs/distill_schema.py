@@ -30,12 +30,12 @@ class Distill(Strict):
     """Stage 1: questions → verified traces."""
 
     teacher: Literal["plan", "openai", "inference_endpoints", "vllm", "transformers", "llamacpp"] = "plan"
-    """`plan` writes the trace from the gold SQL, free and offline; `openai` asks a server with OpenAI's protocol,
-    `inference_endpoints` Hugging Face's; `vllm`, `transformers` and `llamacpp` load a model here."""
+    """`plan` writes the trace from the gold SQL, free and offline; `openai` asks a server with OpenAI's protocol and
+    `inference_endpoints` Hugging Face's, which has it too; `vllm`, `transformers` and `llamacpp` load a model here."""
     model: str | None = None
     """The teacher's model: as its server knows it, a hub name, a folder, or a GGUF file (all but plan)."""
     options: dict[str, Any] = {}
-    """Passed through to distilabel's class of the teacher (vllm, transformers, llamacpp, inference_endpoints)."""
+    """Passed through: to a server as more keys of each request, else to distilabel's class of the teacher."""
     generations: int = Field(1, ge=1, le=64)
     """Answers to a question that are asked for at once; the shortest that is verified is kept."""
     retries: int = Field(0, ge=0, le=16)
@@ -47,9 +47,9 @@ class Distill(Strict):
     max_dollars: float | None = Field(None, gt=0)
     """What the answers of a run may cost, dollars; nothing is asked that could cost more."""
     base_url: str | None = None
-    """Address of the server, as http://host:port/v1 (openai); none: OPENAI_BASE_URL from the environment."""
-    api_key_env: str = "OPENAI_API_KEY"
-    """Environment variable that holds the key; the key itself never stands in a file."""
+    """Address of the server, as http://host:port/v1; none: OPENAI_BASE_URL from the environment, or the usual one."""
+    api_key_env: str | None = None
+    """Environment variable that holds the key, which never stands in a file; none: OPENAI_API_KEY, or HF_TOKEN."""
     temperature: float = Field(0.7, ge=0, le=2)
     """Sampling temperature of the teacher (all but plan)."""
     max_new_tokens: int = Field(2048, ge=16)
@@ -88,7 +88,7 @@ class Distill(Strict):
             raise ValueError("teacher 'plan' always gives the same answer: generations is 1 and retries 0")
         if self.repair_share and self.teacher != "plan":
             raise ValueError(f"repair_share is for teacher 'plan', not for {self.teacher!r}; remove it")
-        if self.options and self.teacher in ("plan", "openai"):
+        if self.options and self.teacher == "plan":
             raise ValueError(f"teacher {self.teacher!r} takes no distill.options")
         if refused := sorted(self.options.keys() & {"api_key", "token", "trust_remote_code"}):
             raise ValueError(f"options may not have {refused[0]!r}: keys come from the environment, code from no model")

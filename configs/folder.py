@@ -40,14 +40,14 @@ class Begun:
 
 def begin(
     cfg: Config, stage: str, settings: dict, inputs: dict[str, Path], fresh: bool = False, more: str = "",
-    grows: str = "",
+    grows: bool = False,
 ) -> Begun:  # fmt: skip
     """Return the stage's folder, ready to work in; a ConfigError says why it isn't.
 
     settings: all that the stage's result depends on, as JSON values (sections of the config).
     inputs: the files and folders it reads, by what they are called in messages.
     more: what there is to do even in a finished folder, to be told; then its status is "resume".
-    grows: what is there is kept by its content, so that other settings go on from it, but for those under this key.
+    grows: what is there is kept by its content, so that other settings and inputs go on from it.
     A change of either since the folder was begun is an error: what is there is of another run.
     """
     prints = {name: _input_fingerprint(cfg, name, Path(path)) for name, path in inputs.items()}
@@ -60,7 +60,7 @@ def begin(
         _begun[folder] = moved
         return _begin_new(cfg, stage, folder, settings, prints)
     changed = _changes(state, settings, prints)
-    if changed and grows and state["settings"].get(grows) == settings.get(grows):
+    if changed and grows:
         state |= {"settings": settings, "inputs": prints, "status": "running"}
         write_json(folder / STATE, state)
         say(f"{stage}: other settings: {'; '.join(changed)}; what is there and still wanted is kept")

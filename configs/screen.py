@@ -17,18 +17,20 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def progress(description: str, total: int | None = None) -> Iterator[Callable[..., None]]:
-    """Show how far a long step is; yields `advance(n=1)`.
+def progress(description: str, total: int | None = None, done: int = 0) -> Iterator[Callable[..., None]]:
+    """Show how far a long step is; yields `advance(n=1, note="")`, where a note stands behind the rate.
+
+    done: how much was there before, which the rate leaves out.
 
     On a terminal a bar with count, rate, elapsed and remaining time; in a log file one line at the start,
     one every half minute, and one at the end.
     """
-    with (_bar if console.is_terminal else _lines)(description, total) as advance:
+    with (_bar if console.is_terminal else _lines)(description, total, done) as advance:
         yield advance
 
 
 @contextmanager
-def _bar(description: str, total: int | None) -> Iterator[Callable[..., None]]:
+def _bar(description: str, total: int | None, before: int) -> Iterator[Callable[..., None]]:
     from rich import progress as bars  # 30 ms that `--help` need not pay
 
     columns = (
@@ -42,36 +44,41 @@ def _bar(description: str, total: int | None) -> Iterator[Callable[..., None]]:
     )
     start = time.monotonic()
     with bars.Progress(*columns, console=console) as shown:
-        task = shown.add_task(description, total=total, rate="")
+        task = shown.add_task(description, total=total, completed=before, rate="")
 
-        def advance(n: int = 1) -> None:
-            done = shown.tasks[0].completed + n
-            shown.update(task, advance=n, rate=rate(done, time.monotonic() - start))
+        def advance(n: int = 1, note: str = "") -> None:
+            done = shown.tasks[0].completed + n - before
+            speed = rate(done, time.monotonic() - start)
+            shown.update(task, advance=n, rate=f"{speed}, {note}" if note else speed)
 
         yield advance
 
 
 @contextmanager
-def _lines(description: str, total: int | None) -> Iterator[Callable[..., None]]:
+def _lines(description: str, total: int | None, before: int) -> Iterator[Callable[..., None]]:
     start = shown_at = time.monotonic()
-    done = 0
+    done, told = before, ""
     of = "" if total is None else f" of {total}"
 
-    def advance(n: int = 1) -> None:
-        nonlocal done, shown_at
-        done += n
+    def speed(seconds: float) -> str:
+        return f"{rate(done - before, seconds)}{told and f', {told}'}"
+
+    def advance(n: int = 1, note: str = "") -> None:
+        nonlocal done, shown_at, told
+        done, told = done + n, note
         now = time.monotonic()
         if now - shown_at >= PLAIN_EVERY_S:
             shown_at = now
-            left = f", {clock((total - done) * (now - start) / done)} left" if total and done else ""
-            say(f"{description}: {done}{of}, {rate(done, now - start)}, {clock(now - start)} elapsed{left}")
+            each = (now - start) / (done - before) if done > before else 0
+            left = f", {clock((total - done) * each)} left" if total and each else ""
+            say(f"{description}: {done}{of}, {speed(now - start)}, {clock(now - start)} elapsed{left}")
 
     say(f"{description}{of and f': {total}'} …")
     try:
         yield advance
     finally:  # also when it was stopped: how far it came is worth a line
         seconds = time.monotonic() - start
-        say(f"{description}: {done}{of} in {clock(seconds)}, {rate(done, seconds)}")
+        say(f"{description}: {done}{of} in {clock(seconds)}, {speed(seconds)}")
 
 
 def printable(text: str) -> str:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from math import ceil
+from statistics import mean
 
 from configs.distill_schema import Distill
 from configs.schema import Config
-from distill.ledger import KEPT, Entry
+from distill.ledger import KEPT, Answer, Entry
 from distill.work import Answers, Work
 
 MILLION = 1_000_000
@@ -24,9 +25,9 @@ def dollars(chosen: Distill, input_tokens: float, output_tokens: float) -> float
     return (input_tokens * chosen.input_price + output_tokens * chosen.output_price) / MILLION
 
 
-def spent(chosen: Distill, entries: Iterable[Entry]) -> float | None:
+def spent(chosen: Distill, answers: Iterable[Answer]) -> float | None:
     """Return what answers have cost, those that were rejected too."""
-    counts = [(entry.input_tokens or 0, entry.output_tokens or 0) for entry in entries]
+    counts = [(answer.input_tokens or 0, answer.output_tokens or 0) for answer in answers]
     return dollars(chosen, sum(count[0] for count in counts), sum(count[1] for count in counts))
 
 
@@ -47,6 +48,10 @@ def estimate(cfg: Config, work: Work, answers: Answers) -> str:
     """Return in words what the run will ask and cost from here on."""
     chosen, rows = cfg.distill, work.next_rows(answers)
     entries = [entry for some in answers.values() for entry in some]
+    if paid := len(work.unjudged()):
+        return (
+            f"distill: {paid:,} answers are there and not judged yet, which costs nothing; run it to see what is left"
+        )
     if not rows:
         return "distill: nothing is left to ask"
     inputs, outputs = _usual_tokens(cfg, rows, entries)
@@ -66,10 +71,10 @@ def estimate(cfg: Config, work: Work, answers: Answers) -> str:
 
 def _usual_tokens(cfg: Config, rows: Sequence[dict], entries: Sequence[Entry]) -> tuple[float, float]:
     """Return the tokens of a prompt and of an answer, on average."""
-    counted = [entry for entry in entries if entry.input_tokens and entry.output_tokens]
+    answers = [entry.answer for entry in entries]
+    counted = [(one.input_tokens, one.output_tokens) for one in answers if one.input_tokens and one.output_tokens]
     if counted:
-        totals = (sum(entry.input_tokens for entry in counted), sum(entry.output_tokens for entry in counted))
-        return totals[0] / len(counted), totals[1] / len(counted)
+        return mean(count[0] for count in counted), mean(count[1] for count in counted)
     chars = sum(_chars(row) for row in rows) / len(rows)
     return chars / CHARS_PER_TOKEN, min(USUAL_TOKENS[cfg.data.answer], cfg.distill.max_new_tokens)
 

@@ -1,15 +1,17 @@
-"""What was asked and what came of it: one line for each answer, written as soon as it is judged.
+"""What was answered and what came of it, in two files that are only ever added to.
 
-The ledger is what an interrupted run goes on from: an answer that stands in it is not asked for again.
+answers.jsonl gets each answer when it arrives, before anything is done with it: what stands there is paid, and is
+not asked for again.  verdicts.jsonl gets what verification makes of it; under other limits it is judged anew.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from configs.files import append_jsonl, read_jsonl
 
-NAME = "ledger.jsonl"
+ANSWERS = "answers.jsonl"
+VERDICTS = "verdicts.jsonl"
 KEPT = "kept"
 CUT = "cut"
 CANNOT_PLAN = "cannot plan"
@@ -20,40 +22,65 @@ FINAL = frozenset({CANNOT_PLAN, REFUSED})
 
 
 @dataclass(frozen=True)
-class Entry:
-    """The verdict on one answer.
+class Answer:
+    """What a teacher said; None where it said nothing.
 
+    trouble: what it says itself went wrong, `kind` or `kind: details`.
     key: fingerprint of the question, of the teacher's settings, and of the number of the attempt.
-    attempt: 0 for the first answer to a question; those beyond `generations` were told why the last was rejected.
-    verdict: KEPT, or the reason of the rejection; detail: what exactly was wrong.
     input_tokens, output_tokens: as the teacher counts them; None where it doesn't.
     """
 
-    key: str
-    task_id: str
-    split: str
-    level: str
-    verdict: str
-    detail: str
-    answer: str
+    text: str | None
+    trouble: str = ""
+    key: str = ""
     input_tokens: int | None = None
     output_tokens: int | None = None
-    attempt: int = 0
 
 
-def read_ledger(folder: Path) -> dict[str, Entry]:
-    """Return the entries by their key, none at the start; a line cut short by a kill is dropped."""
-    path = folder / NAME
-    if not path.exists():
-        return {}
-    entries = (Entry(**row) for row in read_jsonl(path, repair=True))
-    return {entry.key: entry for entry in entries}
+@dataclass(frozen=True)
+class Verdict:
+    """KEPT, or why an answer is rejected, and what exactly was wrong with it."""
+
+    verdict: str
+    detail: str = ""
 
 
-def enter(path: Path, entries: Iterable[Entry]) -> None:
-    """Add entries at the end of the ledger, each in one write."""
-    for entry in entries:
-        append_jsonl(path, asdict(entry))
+@dataclass(frozen=True)
+class Entry:
+    """An answer with the verdict on it.
+
+    attempt: 0 for the first answer to a question; those beyond `generations` were told why the last was rejected.
+    """
+
+    attempt: int
+    answer: Answer
+    verdict: str
+    detail: str = ""
+
+
+def note(folder: Path, answer: Answer) -> None:
+    """Add an answer to those of `folder`, in one write."""
+    append_jsonl(folder / ANSWERS, asdict(answer))
+
+
+def enter(folder: Path, key: str, under: str, verdict: Verdict) -> None:
+    """Add the verdict on the answer `key`; `under`: fingerprint of the limits and checks that it was judged by."""
+    append_jsonl(folder / VERDICTS, {"key": key, "under": under, **asdict(verdict)})
+
+
+def read_answers(folder: Path) -> dict[str, Answer]:
+    """Return the answers by their key, none at the start; a line cut short by a kill is dropped."""
+    return {row["key"]: Answer(**row) for row in _rows(folder / ANSWERS)}
+
+
+def read_verdicts(folder: Path, under: str) -> dict[str, Verdict]:
+    """Return the verdicts by the key of the answer; those given under anything else are left out."""
+    rows = (row for row in _rows(folder / VERDICTS) if row["under"] == under)
+    return {row["key"]: Verdict(row["verdict"], row["detail"]) for row in rows}
+
+
+def _rows(path: Path) -> list[dict]:
+    return read_jsonl(path, repair=True) if path.exists() else []
 
 
 def success_rate(verdicts: Collection[str]) -> float:

@@ -1,7 +1,7 @@
 """One round through distilabel: load → ask → verify → keep.
 
 distilabel runs each step in a process of its own.  Its cache is not used, as it cannot recover a killed run:
-the last step enters each verdict in the ledger at once, and the next round leaves out what stands there.
+answers and verdicts go into the ledger at once, and the next round leaves out what stands there.
 """
 
 import ctypes
@@ -19,13 +19,12 @@ import rich
 from distilabel.pipeline import Pipeline
 from distilabel.steps import LoadDataFromDicts, Step, StepInput
 from distilabel.steps.tasks import ChatGeneration
-from distilabel.typing import StepOutput
+from distilabel.typing import ChatType, StepOutput
 
-from configs.errors import ConfigError
-from configs.schema import Config
-from distill.ledger import CUT, NAME, NO_ANSWER, Entry, enter
-from distill.teachers import Teacher
-from distill.verify import Answer, verify
+from distill.ledger import CUT, NO_ANSWER, Answer, Verdict, enter, note
+from distill.server import ServerLLM
+from distill.verify import verify
+from distill.work import Work
 from sandbox import Limits
 from tasks.task import Task
 
@@ -33,8 +32,22 @@ SCRATCH = ".distilabel"
 PR_SET_PDEATHSIG = 1  # Linux, prctl(2)
 
 
+class Ask(ChatGeneration):
+    """Puts each row's chat to the LLM; a server is also told the key that its answer is noted by."""
+
+    @property
+    def inputs(self) -> list[str]:
+        """Return the columns that it reads."""
+        return ["messages", "key"]
+
+    def format_input(self, input: dict) -> ChatType:
+        """Return the chat of a row."""
+        *before, last = super().format_input(input)
+        return [*before, last | {"key": input["key"]} if isinstance(self.llm, ServerLLM) else last]
+
+
 class Verify(Step):
-    """Adds to each row the verdict on its answer."""
+    """Adds to each row the verdict on its answer, and what the LLM itself says went wrong."""
 
     timeout_s: float
     max_rows: int
@@ -53,15 +66,16 @@ class Verify(Step):
     @property
     def outputs(self) -> list[str]:
         """Return the columns that it adds."""
-        return ["verdict", "detail"]
+        return ["trouble", "verdict", "detail"]
 
     def process(self, inputs: StepInput) -> StepOutput:  # type: ignore[override]
         """Yield the rows with their verdicts."""
-        tasks = [Task(**row["task"]) for row in inputs]
-        answers = [Answer(row["generation"], self._trouble(row)) for row in inputs]
+        rows = [row | {"trouble": self._trouble(row)} for row in inputs]
+        tasks = [Task(**row["task"]) for row in rows]
+        answers = [Answer(row["generation"], row["trouble"]) for row in rows]
         limits = Limits(self.timeout_s, self.max_rows, self.memory_mb, self.max_steps)
         verdicts = verify(tasks, answers, limits, self.workers, self.answer, self.variants)
-        yield [row | asdict(verdict) for row, verdict in zip(inputs, verdicts, strict=True)]
+        yield [row | asdict(verdict) for row, verdict in zip(rows, verdicts, strict=True)]
 
     def _trouble(self, row: dict) -> str:
         """Return what went wrong by the LLM's own account; those of distilabel tell only how long an answer is."""
@@ -73,19 +87,29 @@ class Verify(Step):
 
 
 class Keep(Step):
-    """Enters the verdicts in the ledger; what got no answer is left out, to be asked again."""
+    """Enters the verdicts in the ledger; what got no answer is left out, to be asked again.
 
-    ledger: str
+    noted: whether the LLM wrote its answers there itself.
+    """
+
+    folder: str
+    under: str
+    noted: bool
 
     @property
     def inputs(self) -> list[str]:
         """Return the columns that it reads."""
-        return ["key", "attempt", "task", "split", "generation", "verdict", "detail"]
+        return ["key", "generation", "trouble", "verdict", "detail"]
 
     def process(self, inputs: StepInput) -> StepOutput:  # type: ignore[override]
         """Yield nothing: the ledger is the result."""
-        judged = [row for row in inputs if row["verdict"] not in (None, NO_ANSWER)]  # None: Verify broke down
-        enter(Path(self.ledger), map(_entry, judged))
+        folder = Path(self.folder)
+        for row in inputs:
+            if row["verdict"] in (None, NO_ANSWER):  # None: Verify broke down
+                continue
+            if not self.noted:
+                note(folder, Answer(row["generation"], row["trouble"], row["key"], **_tokens(row)))
+            enter(folder, row["key"], self.under, Verdict(row["verdict"], row["detail"]))
         yield []
 
 
@@ -110,31 +134,17 @@ def _tokens(row: dict) -> dict[str, int | None]:
     return {name: counted.get(name) for name in ("input_tokens", "output_tokens")}
 
 
-def _entry(row: dict) -> Entry:
-    return Entry(
-        key=row["key"],
-        task_id=row["task"]["task_id"],
-        split=row["split"],
-        level=row["task"]["level"],
-        verdict=row["verdict"],
-        detail=row["detail"],
-        answer=row["generation"] or "",
-        attempt=row["attempt"],
-        **_tokens(row),
-    )
-
-
-def ask(cfg: Config, teacher: Teacher, rows: Sequence[dict], folder: Path) -> str:
-    """Put `rows` (key, attempt, split, task, messages) to the teacher; the verdicts go into the ledger of `folder`.
+def ask(work: Work, rows: Sequence[dict]) -> str:
+    """Put `rows` (key, task, messages) to the teacher; answers and verdicts go into the ledger.
 
     Returns what distilabel logged, warnings and worse; blank if all went well.  Raises KeyboardInterrupt when
     stopped by Ctrl-C.
     """
-    scratch = folder / SCRATCH
+    scratch = work.folder / SCRATCH
     shutil.rmtree(scratch, ignore_errors=True)  # of a killed run
     try:
         with _quiet(), _children_die_with_us(), _own_interrupt():
-            pipeline = _pipeline(cfg, teacher, list(rows), folder)
+            pipeline = _pipeline(work, list(rows))
             pipeline.run(use_cache=False)
         if pipeline.interrupted:
             raise KeyboardInterrupt
@@ -143,17 +153,22 @@ def ask(cfg: Config, teacher: Teacher, rows: Sequence[dict], folder: Path) -> st
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _pipeline(cfg: Config, teacher: Teacher, rows: list[dict], folder: Path) -> Round:
-    size = cfg.distill.batch_size
-    limits = cfg.sandbox.model_dump()
-    with Round("distill", cache_dir=folder / SCRATCH) as pipeline:
-        load = LoadDataFromDicts(name="load", data=rows, batch_size=size)
-        answer = ChatGeneration(
-            name="ask", llm=teacher.llm(), input_batch_size=size, add_raw_input=False, add_raw_output=False
+def _pipeline(work: Work, rows: list[dict]) -> Round:
+    cfg, llm = work.cfg, work.teacher.llm(work.folder)
+    size = {"input_batch_size": cfg.distill.batch_size}
+    with Round("distill", cache_dir=work.folder / SCRATCH) as pipeline:
+        load = LoadDataFromDicts(name="load", data=rows, batch_size=cfg.distill.batch_size)
+        answer = Ask(name="ask", llm=llm, add_raw_input=False, add_raw_output=False, **size)
+        check = Verify(
+            name="verify",
+            answer=cfg.data.answer,
+            max_new_tokens=cfg.distill.max_new_tokens,
+            variants=cfg.distill.variants,
+            **cfg.sandbox.model_dump(),
+            **size,
         )
-        check = Verify(name="verify", input_batch_size=size, answer=cfg.data.answer,
-            max_new_tokens=cfg.distill.max_new_tokens, variants=cfg.distill.variants, **limits)  # fmt: skip
-        keep = Keep(name="keep", input_batch_size=size, ledger=str((folder / NAME).absolute()))
+        folder, noted = str(work.folder.absolute()), isinstance(llm, ServerLLM)
+        keep = Keep(name="keep", folder=folder, under=work.under, noted=noted, **size)
         load >> answer >> check >> keep
     return pipeline
 
@@ -205,13 +220,13 @@ def _die_with_parent() -> None:
 os.register_at_fork(after_in_child=_die_with_parent)
 
 
-def raise_faults(teacher: Teacher, log: str, *, barren: bool) -> None:
-    """Raise for a round that a bug broke, or in which no answer came (`barren`): the same round would come again."""
+def raise_bugs(log: str) -> None:
+    """Raise RuntimeError for a round that a bug broke."""
     if "Traceback (most recent call last)" in log:
         raise RuntimeError(f"a step of the distilabel pipeline broke down:\n{log}")
-    if barren:
-        failed = [line.partition(f"{NO_ANSWER}: ")[2] for line in log.splitlines() if f"{NO_ANSWER}: " in line]
-        raise ConfigError(
-            f"no answer from {teacher.name}: {failed[-1] if failed else log}; what it answered before "
-            "is kept: when this is mended, the same command goes on"
-        )
+
+
+def why_silent(log: str) -> str:
+    """Return why the last question of a round got no answer."""
+    failed = [line.partition(f"{NO_ANSWER}: ")[2] for line in log.splitlines() if f"{NO_ANSWER}: " in line]
+    return failed[-1] if failed else log

@@ -7,12 +7,9 @@ verdicts alone, not on how often the run was stopped.
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event, Thread
 
 from configs.errors import ConfigError
 from configs.files import fingerprint, write_json, write_jsonl
@@ -23,19 +20,22 @@ from distill.clean import clean
 from distill.cost import affordable, estimate, spent
 from distill.curate import Goal, delivered, set_goal, shortfalls
 from distill.decontaminate import Evaluated, evaluation_questions
-from distill.ledger import KEPT, NAME, Entry
+from distill.ledger import ANSWERS, KEPT, Entry, enter
 from distill.parquet import write_parquet
-from distill.pipeline import ask, raise_faults
+from distill.pipeline import ask, raise_bugs, why_silent
+from distill.progress import shown_progress
+from distill.server import ASK_NO_MORE
 from distill.stats import stats
 from distill.teachers import Teacher, teacher_for
+from distill.verify import verify
 from distill.work import Answers, Work, best
+from sandbox import Limits
 from tasks.load import Splits, load_tasks
 from tasks.prompt import messages
 from tasks.task import Task
 from tasks.trace import parse, render
 
 TRIAL = 50  # answers of a teacher who costs something that must fail, all of them, to give it up
-LOOK_EVERY_S = 0.5
 
 
 def distill(cfg: Config, fresh: bool, dry_run: bool = False) -> Path:
@@ -49,18 +49,19 @@ def distill(cfg: Config, fresh: bool, dry_run: bool = False) -> Path:
     evaluated = evaluation_questions(cfg.distill.decontaminate, splits.test)
     if dry_run:
         return _say_estimate(cfg, teacher, splits, evaluated)
-    begun = begin(cfg, "distill", _settings(cfg, teacher, splits, evaluated), {}, fresh, grows="verification")
+    begun = begin(cfg, "distill", _settings(cfg, teacher, splits, evaluated), {}, fresh, grows=True)
     if begun.status == "finished":
         return begun.folder
     teacher.check()
     splits = clean(cfg, splits, evaluated, begun.folder)
     work = Work(cfg, teacher, begun.folder, _goals(cfg, splits))
+    _judge_stored(work)
     had, tokens = work.verified(), _tokens(work)
-    with _shown_progress(work):
+    with shown_progress(work):
         ended = _fill(work)
     _refuse_failure(work, work.answers())
-    if ended:
-        say(f"distill: {ended}")
+    for line in ended:
+        say(f"distill: {line}")
     now = {
         "seconds": time.monotonic() - start,
         "kept": work.verified() - had,
@@ -105,26 +106,58 @@ def _goals(cfg: Config, splits: Splits) -> tuple[Goal, ...]:
     )
 
 
-def _fill(work: Work) -> str:
-    """Ask in rounds until nothing is missing that the questions could still give; return why it ended before."""
-    chosen = work.cfg.distill
+def _judge_stored(work: Work) -> None:
+    """Judge the answers that a killed run left unjudged, or that were judged by other limits: they are paid."""
+    stored, cfg = work.unjudged(), work.cfg
+    limits = Limits(**cfg.sandbox.model_dump(exclude={"workers"}))
+    if not stored:
+        return
+    with progress("distill: judging answers that are there already", len(stored)) as advance:
+        for start in range(0, len(stored), cfg.distill.batch_size):
+            some = stored[start : start + cfg.distill.batch_size]
+            tasks, answers = [task for task, _ in some], [answer for _, answer in some]
+            verdicts = verify(tasks, answers, limits, cfg.sandbox.workers, cfg.data.answer, cfg.distill.variants)
+            for answer, verdict in zip(answers, verdicts, strict=True):
+                enter(work.folder, answer.key, work.under, verdict)
+            advance(len(some))
+
+
+def _fill(work: Work) -> list[str]:
+    """Ask in rounds until nothing is missing that the questions could still give; return what should be known."""
+    chosen, lines = work.cfg.distill, []
     while rows := work.next_rows(answers := work.answers()):
         entries = _flat(answers)
         if len(entries) >= TRIAL:
             _refuse_failure(work, answers)
         elif not work.teacher.free:
             rows = rows[: TRIAL - len(entries)]
-        cost = spent(chosen, entries) or 0.0
-        rows = affordable(chosen, rows, cost)
+        paid = work.paid()
+        rows = affordable(chosen, rows, spent(chosen, paid) or 0.0)
         if not rows:
-            return f"stopped at ${cost:.4f}: one more answer could cost more than distill.max_dollars allows"
-        log = ask(work.cfg, work.teacher, rows, work.folder)
-        raise_faults(work.teacher, log, barren=len(_flat(work.answers())) == len(entries))
-    return ""
+            cost = f"stopped at ${spent(chosen, paid):.4f}"
+            return [*lines, f"{cost}: one more answer could cost more than distill.max_dollars allows"]
+        log = ask(work, rows)
+        raise_bugs(log)
+        if len(work.paid()) == len(paid):
+            lines.append(_give_up(work, rows, why_silent(log)))
+    return lines
+
+
+def _give_up(work: Work, rows: list[dict], why: str) -> str:
+    """Leave out questions on which the teacher fails again and again; ConfigError where the fault is its own."""
+    work.teacher.check()
+    if why.startswith(ASK_NO_MORE) or not work.paid():
+        raise ConfigError(
+            f"no answer from {work.teacher.name}: {why}; what it answered before is kept: "
+            "when this is mended, the same command goes on"
+        )
+    silent = {Task(**row["task"]) for row in rows}
+    work.silent.update(silent)
+    return f"no answer to {len(silent)} questions, which are left out ({why})"
 
 
 def _tokens(work: Work) -> int:
-    return sum(entry.output_tokens or 0 for entry in _flat(work.answers()))
+    return sum(answer.output_tokens or 0 for answer in work.paid())
 
 
 def _flat(answers: Answers) -> list[Entry]:
@@ -138,47 +171,15 @@ def _refuse_failure(work: Work, answers: Answers) -> None:
         reasons = ", ".join(f"{count} × {reason}" for reason, count in rejected.most_common())
         raise ConfigError(
             f"none of {rejected.total()} answers of {work.teacher.name} passed ({reasons}); "
-            f"the answers are in {work.folder / NAME}. Choose another teacher, and start again with --fresh"
+            f"the answers are in {work.folder / ANSWERS}. Choose another teacher, and start again with --fresh"
         )
-
-
-@contextmanager
-def _shown_progress(work: Work) -> Iterator[None]:
-    """Show how many of the wanted traces are verified while the rounds run; the ledger tells."""
-    wanted = sum(sum(now.aimed.values()) for now in work.standings(work.answers()))
-    done = Event()
-    with progress(f"distill ({work.teacher.name}), verified traces", wanted) as advance:
-
-        def watch() -> None:
-            shown, last = 0, False
-            while not last:
-                last = done.wait(LOOK_EVERY_S)  # once more after the end
-                kept = min(wanted, _kept_lines(work.folder))
-                advance(kept - shown)
-                shown = kept
-
-        watcher = Thread(target=watch, daemon=True)
-        watcher.start()
-        try:
-            yield
-        finally:
-            done.set()
-            watcher.join()
-
-
-def _kept_lines(folder: Path) -> int:
-    """Return how many lines of the ledger say KEPT, without disturbing who is writing it."""
-    path = folder / NAME
-    return path.read_bytes().count(f'"verdict": "{KEPT}"'.encode()) if path.exists() else 0
 
 
 def _deliver(work: Work, dropped: dict[str, int], against: dict[str, int], now: dict[str, float]) -> dict[str, int]:
     """Write the stage's files; return the counts."""
     answers = work.answers()
     standings = work.standings(answers)
-    traces = [
-        _trace(work, at.goal.split, task, best(answers[task]).answer) for at in standings for task in delivered(at)
-    ]
+    traces = [_trace(work, at.goal.split, task, best(answers[task])) for at in standings for task in delivered(at)]
     rejected = [_rejection(task, entry) for task in answers for entry in answers[task] if entry.verdict != KEPT]
     write_jsonl(work.folder / "traces.jsonl", traces)
     write_parquet(work.folder / "traces.parquet", traces)
@@ -212,13 +213,13 @@ def _trace(work: Work, split: str, task: Task, answer: str) -> dict:
 
 def _rejection(task: Task, entry: Entry) -> dict:
     return {
-        "task_id": entry.task_id,
-        "level": entry.level,
+        "task_id": task.task_id,
+        "level": task.level,
         "database": task.database,
         "question": task.question,
         "evidence": task.evidence,
         "gold_sql": task.gold_sql,
         "reason": entry.verdict,
         "detail": entry.detail,
-        "answer": entry.answer,
+        "answer": entry.answer.text or "",
     }

@@ -1,29 +1,45 @@
 """A teacher behind an OpenAI-compatible server: vLLM, Ollama, llama.cpp's server, hosted APIs."""
 
 import ipaddress
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 from distilabel.models.llms import OpenAILLM
-from distilabel.typing import FormattedInput, GenerateOutput
+from distilabel.typing import ChatType, GenerateOutput
 from openai import APIStatusError, OpenAIError
+from openai.types.chat import ChatCompletion
 
 from configs.errors import ConfigError
-from distill.ledger import CUT, NO_ANSWER, REFUSED
+from distill.ledger import CUT, NO_ANSWER, REFUSED, Answer, note
 
 NO_KEY = "none"
 """What a server that needs no key is sent."""
 ANSWER_TIMEOUT_S = 900
 """A whole batch is sent at once, and a small server answers one after the other."""
 OPENAI_URL = "https://api.openai.com/v1"
+HUGGING_FACE_URL = "https://router.huggingface.co/v1"
+TRIES = 12
+"""Of a request that fails; the client waits up to 8 s between them, so this outlasts a limit per minute."""
+ASK_NO_MORE = "the server wants no more questions"
+BARRING = (401, 402, 403, 404, 429)
+"""HTTP statuses that are no fault of the question: key, money, rights, model, rate."""
 
 
 class ServerLLM(OpenAILLM):
-    """distilabel's OpenAILLM, but a failed request costs its own answer only, and a cut answer is told."""
+    """distilabel's OpenAILLM, but each answer is noted when it arrives, and a failed request costs only its own.
+
+    folder: where the ledger is.
+    options: more keys of the request, as the server understands them.
+    """
+
+    folder: str
+    options: dict[str, Any] = {}  # noqa: RUF012 (pydantic copies it)
 
     async def agenerate(  # type: ignore[override]
         self,
-        input: FormattedInput,
+        input: ChatType,
         num_generations: int = 1,
         max_new_tokens: int = 128,
         temperature: float = 1.0,
@@ -31,21 +47,36 @@ class ServerLLM(OpenAILLM):
         """Return the server's answer, or why there is none.
 
         Args:
-            input: the chat.
+            input: the chat; its last message has the ledger's key of the answer as `key`.
             num_generations: answers to an input; always 1.
             max_new_tokens: longest answer, tokens.
             temperature: sampling temperature.
         """
+        chat = [{"role": message["role"], "content": message["content"]} for message in input]
         try:
-            return await super().agenerate(
-                input, num_generations, max_new_tokens=max_new_tokens, temperature=temperature
+            completion = await self._aclient.chat.completions.create(
+                messages=chat,
+                model=self.model,
+                max_tokens=max_new_tokens,
+                temperature=temperature,
+                extra_body=self.options,
             )
+            answer = _answer(completion, input[-1]["key"])
         except APIStatusError as error:
-            if error.status_code in (400, 413, 422):  # this question is at fault: asking again would not help
-                return said(None, f"{REFUSED}: {self._told(error)}")
-            self._logger.warning(f"{NO_ANSWER}: {self._told(error)}")
+            told = self._told(error)
+            if error.status_code not in (400, 413, 422):
+                return self._silent(f"{ASK_NO_MORE}: {told}" if error.status_code in BARRING else told)
+            # this question is at fault: asking again would not help
+            answer = Answer(None, f"{REFUSED}: {told}", input[-1]["key"])
         except OpenAIError as error:
-            self._logger.warning(f"{NO_ANSWER}: {self._told(error)}")
+            return self._silent(self._told(error))
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
+            return self._silent(f"the server's reply is malformed ({type(error).__name__})")
+        note(Path(self.folder), answer)
+        return said(answer.text, answer.trouble, answer.input_tokens, answer.output_tokens)
+
+    def _silent(self, why: str) -> GenerateOutput:
+        self._logger.warning(f"{NO_ANSWER}: {why}")
         return said(None, NO_ANSWER)
 
     def _told(self, error: OpenAIError) -> str:
@@ -55,17 +86,22 @@ class ServerLLM(OpenAILLM):
         text = " ".join(f"{error}{cause}".split())
         return text if key == NO_KEY else text.replace(key, "…")
 
-    def _generations_from_openai_completion(self, completion) -> GenerateOutput:
-        if not completion.choices:
-            self._logger.warning(f"{NO_ANSWER}: the server sent no choices")
-            return said(None, NO_ANSWER)
-        output = super()._generations_from_openai_completion(completion)
-        return output | {"trouble": [CUT if completion.choices[0].finish_reason == "length" else ""]}
+
+def _answer(completion: ChatCompletion, key: str) -> Answer:
+    """Return the server's answer; ValueError, TypeError, AttributeError or LookupError where it is malformed."""
+    choice, usage = completion.choices[0], completion.usage
+    text = choice.message.content
+    if not isinstance(text, str | None):
+        raise TypeError("content")
+    trouble = CUT if choice.finish_reason == "length" else ""
+    counts = (usage.prompt_tokens, usage.completion_tokens) if usage else ()
+    return Answer(text, trouble, key, *counts)
 
 
-def said(text: str | None, trouble: str) -> GenerateOutput:
-    """Return an answer as distilabel wants it; it hands `trouble` on as a column."""
-    return {"generations": [text], "statistics": {}, "trouble": [trouble]}
+def said(text: str | None, trouble: str, *counts: int | None) -> GenerateOutput:
+    """Return an answer as distilabel wants it, with its tokens in and out; it hands `trouble` on as a column."""
+    counted = dict(zip(("input_tokens", "output_tokens"), ([count] for count in counts), strict=False))
+    return {"generations": [text], "statistics": counted, "trouble": [trouble]}
 
 
 def check_server(url: str, key: str, key_name: str) -> None:

@@ -27,26 +27,24 @@ def stats(
     """
     teacher, chosen = work.teacher, work.cfg.distill
     entries = [entry for some in answers.values() for entry in some]
-    output_tokens = _total([entry.output_tokens for entry in entries])
-    traces = [
-        trace
-        for entry in entries
-        if entry.verdict == KEPT and (trace := parse(entry.answer, teacher.settings["answer"]))
-    ]
+    kept = [entry.answer.text or "" for entry in entries if entry.verdict == KEPT]
+    traces = [trace for text in kept if (trace := parse(text, teacher.settings["answer"]))]
+    paid, levels = work.paid(), {task.level for task in answers}
     return {
         "teacher": teacher.settings,
         **{goal.goal.split: _of_split(goal, answers) for goal in goals},
         "answers": len(entries),
         "rejected": _rejected(entries),
         "rejected_by_level": {
-            level: _rejected([entry for entry in entries if entry.level == level])
-            for level in sorted({entry.level for entry in entries})
+            level: _rejected([entry for task in answers if task.level == level for entry in answers[task]])
+            for level in sorted(levels)
         },
+        "no_answer": len(work.silent),
         "questions_left_out": dropped,
         "evaluation_questions": against,
-        "input_tokens": _total([entry.input_tokens for entry in entries]),
-        "output_tokens": output_tokens,
-        "dollars": 0.0 if teacher.free else spent(chosen, entries),
+        "input_tokens": _total([answer.input_tokens for answer in paid]),
+        "output_tokens": _total([answer.output_tokens for answer in paid]),
+        "dollars": 0.0 if teacher.free else spent(chosen, paid),
         "repairs": sum(is_repair(trace.think) for trace in traces),
         "think_chars": percentiles([len(trace.think) for trace in traces]),
         "sql_chars": percentiles([len(trace.sql) for trace in traces]),

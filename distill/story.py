@@ -66,11 +66,15 @@ _CLAUSES = {
         flags=_CASE,
     ),
     "INTERSECT": _Clause(
-        r"intersect|both|common|also|as well", r"\b[A-Z] intersect [A-Z]\b|\bin both [A-Z] and [A-Z]\b", flags=_CASE
+        r"intersect|both|common|also|as well",
+        r"\b[A-Z] intersect [A-Z]\b|\bin both [A-Z] and [A-Z]\b",
+        without="a query in a condition",
+        flags=_CASE,
     ),
     "EXCEPT": _Clause(
         r"except|\b(not|no)\b|without|minus|remov|exclud|subtract|n't",
         r"\b[A-Z] except [A-Z]\b|\bnot in [A-Z]\b",
+        without="a query in a condition",
         flags=_CASE,
     ),
     "OR": _Clause(r"\b(or|OR|either|any|one of|union|in|IN)\b", r"\S OR \S", flags=_CASE),

@@ -238,6 +238,9 @@ _CLAUSES = {
     "DISTINCT": lambda query: any(node.args.get("distinct") for node in query.find_all(exp.Select))
     or query.find(exp.Distinct) is not None,
     "a set": lambda query: query.find(exp.Group, exp.SetOperation, exp.In, exp.Exists) is not None,
+    "a query in a condition": lambda query: any(
+        node.args.get("query") or isinstance(node, exp.Exists) for node in query.find_all(exp.In, exp.Exists)
+    ),
     "outer join": lambda query: any(join.side for join in query.find_all(exp.Join)),
     "OR": lambda query: query.find(exp.Or) is not None,
     "UNION": lambda query: query.find(exp.Union) is not None,

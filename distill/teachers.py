@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from distilabel.models import llms
@@ -21,7 +22,16 @@ from distill.ledger import CANNOT_PLAN
 from distill.plan import CannotPlan, write_plan
 from distill.plan_sql import plain_sql
 from distill.repair import is_chosen, repair_think
-from distill.server import ANSWER_TIMEOUT_S, NO_KEY, OPENAI_URL, ServerLLM, check_server, said
+from distill.server import (
+    ANSWER_TIMEOUT_S,
+    HUGGING_FACE_URL,
+    NO_KEY,
+    OPENAI_URL,
+    TRIES,
+    ServerLLM,
+    check_server,
+    said,
+)
 from tasks.schema import read_schema
 from tasks.task import Task
 from tasks.trace import render
@@ -29,18 +39,19 @@ from tasks.trace import render
 # distilabel's own hook prints the local variables of each frame, and a key could be among them
 sys.excepthook = sys.__excepthook__
 
+SERVERS = {"openai": (OPENAI_URL, "OPENAI_API_KEY"), "inference_endpoints": (HUGGING_FACE_URL, "HF_TOKEN")}
+"""Where each is where nothing else is said, and the environment variable that holds its key."""
 IN_PROCESS = {
     "vllm": ("vLLM", "model", "vllm", "pip install 'planql[gpu]'"),
     "transformers": ("TransformersLLM", "model", "transformers", "make install"),
     "llamacpp": ("LlamaCppLLM", "model_path", "llama_cpp", "pip install llama-cpp-python"),
-    "inference_endpoints": ("InferenceEndpointsLLM", "model_id", "huggingface_hub", "make install"),
 }
 """distilabel's class for each, its name for the model, the package that it needs, and how to get that."""
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """`ask` makes the chat that puts one question to the LLM that `llm` makes.
+    """`ask` makes the chat that puts one question to the LLM that `llm` makes, given the stage's folder.
 
     settings: all that its answers depend on besides the task, without secrets.
     free: whether it may be asked more than is needed.
@@ -51,13 +62,14 @@ class Teacher:
     settings: dict[str, object]
     free: bool
     ask: Callable[[Task], Messages]
-    llm: Callable[[], LLM]
+    llm: Callable[[Path], LLM]
     check: Callable[[], None]
 
 
 def teacher_for(cfg: Config) -> Teacher:
     """Return the teacher that the config names."""
-    return {"plan": _plan, "openai": _openai}.get(cfg.distill.teacher, _in_process)(cfg)
+    kinds = {"plan": _plan} | dict.fromkeys(SERVERS, _server) | dict.fromkeys(IN_PROCESS, _in_process)
+    return kinds[cfg.distill.teacher](cfg)
 
 
 def _plan(cfg: Config) -> Teacher:
@@ -71,30 +83,37 @@ def _plan(cfg: Config) -> Teacher:
     def ask(task: Task) -> Messages:
         return [{"role": "user", "content": json.dumps(asdict(task))}]
 
-    def llm() -> LLM:
+    def llm(folder: Path) -> LLM:
         return PlanLLM(**options)
 
     return Teacher("plan", {"teacher": "plan"} | options, True, ask, llm, check=lambda: None)
 
 
-def _openai(cfg: Config) -> Teacher:
+def _server(cfg: Config) -> Teacher:
     chosen = cfg.distill
-    url = chosen.base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
-    key = os.environ.get(chosen.api_key_env, "")
+    usual, key_name = SERVERS[chosen.teacher]
+    if chosen.teacher == "openai":
+        usual = os.environ.get("OPENAI_BASE_URL") or usual
+    url, key_name = chosen.base_url or usual, chosen.api_key_env or key_name
+    key = os.environ.get(key_name, "")
 
-    def llm() -> LLM:
+    def llm(folder: Path) -> LLM:
         return ServerLLM(
             model=chosen.model,
             base_url=url,
             api_key=SecretStr(key or NO_KEY),
             timeout=ANSWER_TIMEOUT_S,
+            max_retries=TRIES,
             generation_kwargs=_sampling(cfg),
+            folder=str(folder.absolute()),
+            options=chosen.options,
         )
 
     def check() -> None:
-        check_server(url, key, chosen.api_key_env)
+        check_server(url, key, key_name)
 
-    return Teacher(str(chosen.model), _settings(cfg) | {"base_url": url}, False, _asking(cfg), llm, check)
+    settings = _settings(cfg) | {"base_url": url, "options": chosen.options}
+    return Teacher(str(chosen.model), settings, False, _asking(cfg), llm, check)
 
 
 def _in_process(cfg: Config) -> Teacher:
@@ -106,7 +125,7 @@ def _in_process(cfg: Config) -> Teacher:
         sampling |= {"do_sample": chosen.temperature > 0, "repetition_penalty": 1.0}
         sampling |= {} if chosen.temperature else {"temperature": 1.0}  # not used, and 0 is refused
 
-    def llm() -> LLM:
+    def llm(folder: Path) -> LLM:
         return getattr(llms, name)(**{model_key: chosen.model}, generation_kwargs=sampling, **chosen.options)
 
     def check() -> None:
@@ -116,7 +135,7 @@ def _in_process(cfg: Config) -> Teacher:
         if unknown := sorted(chosen.options.keys() - fields.keys()):
             raise ConfigError(f"distill.options: {name} has no {unknown[0]!r}; it takes {', '.join(sorted(fields))}")
         try:
-            llm()
+            llm(cfg.folder)
         except ValidationError as error:
             wrong = error.errors()[0]
             where = "model" if model_key in wrong["loc"] else f"options.{wrong['loc'][0]}"

@@ -1,10 +1,9 @@
 """Is an answer a trace that may be learned from?  Functions of task, answer and what the sandbox says."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import sandbox
-from distill.ledger import KEPT
+from distill.ledger import KEPT, Answer, Verdict
 from distill.plan_names import names_in_plan
 from distill.story import contradictions, plan_part
 from sandbox import Limits, judge_many
@@ -20,22 +19,6 @@ WRONG_ROWS = "wrong rows"
 LUCKY = "right by luck"
 UNKNOWN_NAME = "unknown name"
 ANOTHER_STORY = "another story"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a teacher said; `trouble` is what it says itself went wrong, `kind` or `kind: details`."""
-
-    text: str | None
-    trouble: str = ""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """KEPT, or why an answer is rejected, and what exactly was wrong with it."""
-
-    verdict: str
-    detail: str = ""
 
 
 def verify(

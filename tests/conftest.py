@@ -1,4 +1,4 @@
-"""What several test files share: a cache of this session's own, the stages as commands, and the tiny models."""
+"""What several test files share: caches, the stages as commands, the tiny models, and two small databases."""
 
 import os
 import subprocess
@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from configs import folder
 from configs.schema import Lora, Model
 from sandbox import database_file
-from tests.singers import SCRIPT
+from tasks.schema import Schema, read_schema
+from tests.processes import ROOT
+from tests.shop import SHOP
+from tests.singers import SCRIPT, made
 
-ROOT = Path(__file__).parents[1]
 QUIET = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error"}
 EXACT = {"OMP_NUM_THREADS": "1"}  # threads split a sum now this way, now that, so that it is not the same twice
 os.environ.update(QUIET | EXACT)  # before anything imports torch or transformers
@@ -25,10 +28,25 @@ settings.load_profile("planql")
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory) -> Iterator[Path]:
     """A cache made by the code under test, not by an earlier version of it."""
-    folder = tmp_path_factory.mktemp("cache")
+    path = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PLANQL_CACHE", str(folder))
-        yield folder
+        patch.setenv("PLANQL_CACHE", str(path))
+        yield path
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch) -> Path:
+    """An empty cache for one test."""
+    monkeypatch.setenv("PLANQL_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def fresh_process(monkeypatch) -> None:
+    """The test is as a process of its own that runs `python -m STAGE run.yaml`: nothing locked, nothing begun."""
+    monkeypatch.setattr(folder, "_locks", {})
+    monkeypatch.setattr(folder, "_begun", {})
+    monkeypatch.setattr(folder, "asked", "run.yaml")
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +76,15 @@ def learner(tiny) -> Model:
 def database(cache) -> Path:
     """Three singers and their songs, as a file."""
     return database_file(SCRIPT)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory) -> Path:
+    """Customers, products and what they bought of them, as a file."""
+    return made(tmp_path_factory.mktemp("shop") / "shop.sqlite", SHOP)
+
+
+@pytest.fixture(scope="module")
+def schema(shop) -> Schema:
+    """The shop's schema."""
+    return read_schema(str(shop))

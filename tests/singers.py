@@ -1,11 +1,11 @@
 """What the sandbox's tests share: a small database, queries that never end, and a look at the workers."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from sandbox import Limits, pool
 
-ROOT = Path(__file__).parents[1]
 SCRIPT = """
 CREATE TABLE singer (id INTEGER PRIMARY KEY, name TEXT, age INTEGER);
 CREATE TABLE song (id INTEGER PRIMARY KEY, singer INTEGER REFERENCES singer (id), title TEXT);
@@ -18,11 +18,16 @@ DEAF = "SELECT length(printf('%.*c', 2000000000, 'x'))"
 """One long step inside SQLite, which only a kill ends."""
 
 
-def made(path: Path, script: str) -> Path:
-    """Write a database and return its path."""
-    connection = sqlite3.connect(path)
-    connection.executescript(script)
-    connection.close()
+def made(path: Path, script: str, *rows: tuple) -> Path:
+    """Write a database and return its path.
+
+    rows: what table t, which the script makes, gets besides: any text, without quoting it for SQL.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(script)
+        for row in rows:
+            connection.execute(f"INSERT INTO t VALUES ({', '.join('?' * len(row))})", row)
     return path
 
 

@@ -31,6 +31,7 @@ def right(number: int) -> str:
 def serving(answer, delay_s: float = 0.0, again=None) -> Iterator[tuple[str, list[int]]]:
     """Serve until the block ends; yields the address and the numbers of the questions as they come in.
 
+    answer: what it says, given the number: HTTP status, text and finish reason, or the whole body as bytes.
     again: what it says, given number and chat, where a question comes with an answer that was rejected.
     """
     asked: list[int] = []
@@ -51,7 +52,10 @@ def serving(answer, delay_s: float = 0.0, again=None) -> Iterator[tuple[str, lis
             number = int(re.search(r"above (\d+)", user["content"]).group(1))
             asked.append(number)
             time.sleep(delay_s)
-            status, text, reason = again(number, request["messages"]) if more else answer(number)
+            reply = again(number, request["messages"]) if more else answer(number)
+            if isinstance(reply, bytes):
+                return self.send(200, reply)
+            status, text, reason = reply
             if status != 200:
                 return self.reply(status, {"error": {"message": f"{text} (key {KEY})"}})
             choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": reason}
@@ -60,8 +64,12 @@ def serving(answer, delay_s: float = 0.0, again=None) -> Iterator[tuple[str, lis
             self.reply(200, head | {"choices": [choice], "usage": usage})
 
         def reply(self, status: int, body: dict) -> None:
-            data = json.dumps(body).encode()
+            self.send(status, json.dumps(body).encode())
+
+        def send(self, status: int, data: bytes) -> None:
             self.send_response(status)
+            if status != 200:
+                self.send_header("Retry-After-Ms", "30")
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()

@@ -153,7 +153,7 @@ def test_a_question_is_left_out_for_its_database(tmp_path, choir, garage):
     databases = {
         "wider": made(tmp_path / "wider.sqlite", wider),
         "other": made(tmp_path / "other.sqlite", other),
-        "renamed": made(tmp_path / "new" / "Choir.sqlite", other) if (tmp_path / "new").mkdir() is None else None,
+        "renamed": made(tmp_path / "new" / "Choir.sqlite", other),
         "garage": garage,
     }
     tasks = [task(n, f"Question {n}", f"SELECT {n}", str(path)) for n, path in enumerate(databases.values())]
@@ -171,7 +171,6 @@ def test_a_question_is_left_out_for_its_database(tmp_path, choir, garage):
 def test_a_name_that_many_databases_have_says_nothing(tmp_path):
     paths = []
     for place, script in (("a", CHOIR), ("b", GARAGE), ("c", GARAGE.replace("plate", "number"))):
-        (tmp_path / place).mkdir()
         paths.append(str(made(tmp_path / place / "db.sqlite", script + "CREATE TABLE log (day TEXT);")))
     tasks = [task(n, f"Question {n}", f"SELECT {'n' * n} FROM log", path) for n, path in enumerate(paths, 1)]
     assert decontaminate(tasks[1:], evaluation_questions((), tasks[:1]), 0.8, workers=1)[1] == []

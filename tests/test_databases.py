@@ -13,9 +13,8 @@ from tests.singers import FOR_EVER, QUICK, SCRIPT, made
 
 
 @pytest.fixture
-def databases(tmp_path, monkeypatch):
-    monkeypatch.setenv("PLANQL_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "databases"
+def databases(own_cache):
+    return own_cache / "databases"
 
 
 def file_and_inode(script: str) -> tuple[Path, int]:

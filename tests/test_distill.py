@@ -15,9 +15,19 @@ from hypothesis import strategies as st
 from configs.errors import ConfigError
 from configs.files import write_jsonl
 from distill.curate import allot, delivered, next_questions, round_robin, set_goal, shortfalls, standing
-from distill.ledger import KEPT, NAME, Entry, enter, read_ledger, success_rate
+from distill.ledger import (
+    ANSWERS,
+    KEPT,
+    Answer,
+    Verdict,
+    enter,
+    note,
+    read_answers,
+    read_verdicts,
+    success_rate,
+)
 from distill.plan_sql import plain_sql
-from distill.verify import Answer, Verdict, verify
+from distill.verify import verify
 from sandbox import Limits
 from tasks.schema import read_schema
 from tasks.task import Task
@@ -103,27 +113,31 @@ def test_delivered_are_the_first_in_order_of_asking_whichever_was_verified_first
     assert delivered(standing(goal, {queue[4]: KEPT, queue[1]: KEPT, queue[7]: KEPT}.get)) == [queue[1], queue[4]]
 
 
-def entry(key: str, verdict: str = KEPT) -> Entry:
-    return Entry(key, f"t-{key}", "train", "L1", verdict, "", "an answer\u2028in two lines", 3, None)
-
-
 def test_ledger_gives_back_what_was_entered_and_drops_a_cut_line(tmp_path):
-    assert read_ledger(tmp_path) == {}
-    entries = [entry("a"), entry("b", "form"), entry("c")]
-    enter(tmp_path / NAME, entries)
-    assert list(read_ledger(tmp_path).values()) == entries
-    whole = (tmp_path / NAME).read_bytes()
-    (tmp_path / NAME).write_bytes(whole[:-20])
-    assert list(read_ledger(tmp_path)) == ["a", "b"]
-    enter(tmp_path / NAME, [entry("d")])
-    assert list(read_ledger(tmp_path)) == ["a", "b", "d"]
+    assert read_answers(tmp_path) == read_verdicts(tmp_path, "x") == {}
+    answers = [Answer("an answer\u2028in two lines", "", key, 3, None) for key in "abc"]
+    for answer in answers:
+        note(tmp_path, answer)
+    assert list(read_answers(tmp_path).values()) == answers
+    whole = (tmp_path / ANSWERS).read_bytes()
+    (tmp_path / ANSWERS).write_bytes(whole[:-20])
+    assert list(read_answers(tmp_path)) == ["a", "b"]
+    note(tmp_path, Answer(None, "refused: too long", "d"))
+    assert list(read_answers(tmp_path)) == ["a", "b", "d"]
+
+
+def test_verdicts_count_only_under_the_limits_they_were_given_by(tmp_path):
+    enter(tmp_path, "a", "old limits", Verdict(KEPT))
+    enter(tmp_path, "b", "new limits", Verdict("form", "no <sql>"))
+    assert read_verdicts(tmp_path, "old limits") == {"a": Verdict(KEPT)}
+    assert read_verdicts(tmp_path, "new limits") == {"b": Verdict("form", "no <sql>")}
 
 
 def test_ledger_damaged_in_the_middle_is_refused(tmp_path):
-    enter(tmp_path / NAME, [entry("a"), entry("b")])
-    (tmp_path / NAME).write_bytes(b'{"key": "x\n' + (tmp_path / NAME).read_bytes())
-    with pytest.raises(ConfigError, match=r"ledger\.jsonl:1"):
-        read_ledger(tmp_path)
+    note(tmp_path, Answer("a", key="a"))
+    (tmp_path / ANSWERS).write_bytes(b'{"key": "x\n' + (tmp_path / ANSWERS).read_bytes())
+    with pytest.raises(ConfigError, match=r"answers\.jsonl:1"):
+        read_answers(tmp_path)
 
 
 def test_success_rate_starts_at_one_and_never_reaches_zero():

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -22,8 +21,8 @@ from configs.files import (
     write_jsonl,
     write_whole,
 )
+from tests.processes import ROOT
 
-ROOT = Path(__file__).parents[1]
 ROWS = [{"a": 1}, {"b": "zwei\u2028drei\r\n", "c": [None, 1.5]}, {"d": "ü 日本"}]
 
 

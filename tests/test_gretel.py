@@ -12,11 +12,7 @@ from tasks.load import load_tasks
 
 SHOP = "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT, price REAL); INSERT INTO item VALUES (1, 'pen', 2.5);"
 GOOD = "SELECT name FROM item"
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("PLANQL_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def gretel_row(number: int, sql: str, context: str = SHOP) -> dict:

@@ -133,8 +133,8 @@ def test_file(tmp_path, plain, monkeypatch, allowed, make):
 
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+@pytest.mark.usefixtures("own_cache")
 def test_script(tmp_path, plain, monkeypatch, script):
-    monkeypatch.setenv("PLANQL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("sandbox.databases.BUILD_LIMITS", LIMITS)
     around = os.listdir("/")
     with watched() as watch, pytest.raises(ConfigError) as error:

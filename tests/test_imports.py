@@ -1,13 +1,13 @@
 """The order of imports: configs → sandbox → tasks → rewards → models → the four stages → budget, never back."""
 
 import ast
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.processes import HEAVY, ROOT, run_code, run_light
+
 STAGES = ("distill", "sft", "rl", "evaluation")
 BEFORE_STAGES = ("configs", "sandbox", "tasks", "rewards", "models")
 MAY_IMPORT = {
@@ -20,7 +20,6 @@ OURS = {*MAY_IMPORT, "bench", "tests"}
 FILES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 LOOKS_UP = {Path("configs/__main__.py"): {"rewards"}}  # `python -m configs check` tries the rewards' names
 LIGHT = ("configs", "sandbox", "tasks", "rewards")
-HEAVY = {"torch", "trl", "transformers", "unsloth", "peft", "datasets", "distilabel", "vllm", "accelerate"}
 
 
 def imports(path: Path, *, at_module_level: bool = False) -> set[str]:
@@ -89,7 +88,7 @@ def test_light_packages_import_without_torch(name):
         f"for module in {modules!r}: importlib.import_module(module)\n"
         f"sys.exit(', '.join(sorted({HEAVY!r} & set(sys.modules))) or None)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = run_code(code, timeout_s=120)
     assert done.returncode == 0, done.stderr
 
 
@@ -103,19 +102,14 @@ def test_packages_and_command_lines_start_light(name):
 
 @pytest.mark.parametrize("name", [path.parent.name for path in FILES if path.name == "__main__.py"])
 def test_help_answers_without_torch(name):
-    code = (
-        "import runpy, sys; sys.argv[1:] = ['--help']\n"
-        f"try: runpy.run_module({name!r}, run_name='__main__', alter_sys=True)\n"
-        f"except SystemExit as end: sys.exit(', '.join(sorted({HEAVY!r} & set(sys.modules))) or end.code)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = run_light(name, "--help")
     assert done.returncode == 0, done.stderr
     assert "usage: " in done.stdout
 
 
 def test_errors_and_paths_need_no_pydantic():
     code = "import sys, configs.errors, configs.paths; sys.exit('pydantic' in sys.modules or 'yaml' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60).returncode == 0
+    assert run_code(code).returncode == 0
 
 
 @pytest.mark.parametrize(

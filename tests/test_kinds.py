@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +21,7 @@ KINDS = ("plan", "cot", "sql_only")
 def answers(kind: str, tasks) -> list[str]:
     from distill.teachers import teacher_for
 
-    llm = teacher_for(Config(name="kinds", data={"answer": kind})).llm()
+    llm = teacher_for(Config(name="kinds", data={"answer": kind})).llm(Path())
     chats = [[{"role": "user", "content": json.dumps(asdict(task))}] for task in tasks]
     return [output["generations"][0] for output in llm.generate(chats)]
 

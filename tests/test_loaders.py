@@ -2,7 +2,6 @@
 
 import json
 import os
-import sqlite3
 import time
 from collections import Counter
 from pathlib import Path
@@ -16,29 +15,18 @@ from sandbox import execute
 from tasks import gold
 from tasks.load import load_tasks, split_by_database
 from tasks.task import Task
+from tests.singers import made
 
 SHOP = "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT, price REAL); INSERT INTO item VALUES (1, 'pen', 2.5);"
 GOOD = "SELECT name FROM item"
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("PLANQL_CACHE", str(tmp_path / "cache"))
-
-
-def make_database(path: Path, script: str = SHOP) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with sqlite3.connect(path) as connection:
-        connection.executescript(script)
-    connection.close()
-    return path
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def make_spider(
     folder: Path, databases: int = 5, extra: tuple[dict, ...] = (), file: str = "train_spider.json"
 ) -> Path:
     for number in range(databases):
-        make_database(folder / "database" / f"shop_{number}" / f"shop_{number}.sqlite")
+        made(folder / "database" / f"shop_{number}" / f"shop_{number}.sqlite", SHOP)
     items = [
         {"db_id": f"shop_{number}", "question": f"Names {which} of shop {number}?", "query": f"{GOOD} LIMIT {which}"}
         for number in range(databases)
@@ -102,7 +90,7 @@ def test_golds_are_checked_once_until_the_database_changes(tmp_path, monkeypatch
     assert len(asked) == 10
     assert load_tasks(data, seed=0) == first and len(asked) == 10
     changed = tmp_path / "database" / "shop_0" / "shop_0.sqlite"
-    make_database(changed, "DROP TABLE item; CREATE TABLE item (id INT, title TEXT);")
+    made(changed, "DROP TABLE item; CREATE TABLE item (id INT, title TEXT);")
     os.utime(changed, ns=(time.time_ns(), time.time_ns()))
     assert load_tasks(data, seed=0).dropped == {"gold SQL does not run: no such column": 2}
     assert len(asked) == 12
@@ -133,13 +121,13 @@ def test_a_published_test_part_is_test_and_never_training(tmp_path):
 
 def test_wide_databases_are_left_out_with_a_count(tmp_path):
     folder = make_spider(tmp_path)
-    make_database(folder / "database" / "shop_1" / "shop_1.sqlite", "CREATE TABLE more (a, b, c);")
+    made(folder / "database" / "shop_1" / "shop_1.sqlite", "CREATE TABLE more (a, b, c);")
     splits = load_tasks(Data(source="spider", path=str(folder), max_columns=3), seed=0)
     assert splits.dropped == {"schema wider than 3 columns": 2}
 
 
 def test_bird_folder_brings_evidence(tmp_path):
-    make_database(tmp_path / "dev_databases" / "shop" / "shop.sqlite")
+    made(tmp_path / "dev_databases" / "shop" / "shop.sqlite", SHOP)
     rows = [
         {"question_id": 7, "db_id": "shop", "question": "?", "evidence": "a hint", "SQL": GOOD, "difficulty": "easy"}
     ]
@@ -149,7 +137,7 @@ def test_bird_folder_brings_evidence(tmp_path):
 
 
 def test_bird_train_folder_prefers_train(tmp_path):
-    make_database(tmp_path / "train_databases" / "shop" / "shop.sqlite")
+    made(tmp_path / "train_databases" / "shop" / "shop.sqlite", SHOP)
     item = {"db_id": "shop", "question": "?", "evidence": None, "SQL": GOOD}
     (tmp_path / "train.json").write_text(json.dumps([item, item]))
     (tmp_path / "dev.json").write_text("[]")
@@ -203,9 +191,9 @@ def write_rows(file: Path, rows: list[dict]) -> str:
 
 def test_jsonl_with_own_column_names_finds_databases_in_three_places(tmp_path):
     folder = tmp_path / "databases"
-    make_database(folder / "deep" / "deep.sqlite")
-    make_database(folder / "flat.sqlite")
-    make_database(tmp_path / "beside.db")
+    made(folder / "deep" / "deep.sqlite", SHOP)
+    made(folder / "flat.sqlite", SHOP)
+    made(tmp_path / "beside.db", SHOP)
     rows = [{"prompt": "?", "answer": GOOD, "db": name, "hint": None} for name in ("deep", "flat", "beside.db")]
     columns = {"question": "prompt", "gold_sql": "answer", "database": "db", "evidence": "hint"}
     path = write_rows(tmp_path / "mine.jsonl", rows)
@@ -242,7 +230,7 @@ def test_jsonl_script_becomes_a_database(tmp_path):
     ],
 )  # fmt: skip
 def test_unusable_jsonl_is_told_with_its_line(tmp_path, text, columns, told):
-    make_database(tmp_path / "shop.sqlite")
+    made(tmp_path / "shop.sqlite", SHOP)
     (tmp_path / "mine.jsonl").write_text(text)
     with pytest.raises(ConfigError) as error:
         load_tasks(Data(source="jsonl", path=str(tmp_path / "mine.jsonl"), columns=columns), seed=0)

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -15,14 +14,8 @@ from sandbox.variant_chance import settled, single_subqueries
 from sandbox.variant_facts import NOTHING, Condition, Link, Slot
 from sandbox.variant_query import read_query
 from sandbox.variants import agree_on_all, variants
-from tests.shop import JOIN, KEY_COLUMNS, SHOP, rows
+from tests.shop import JOIN, KEY_COLUMNS, rows
 from tests.singers import FOR_EVER, made
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory) -> Path:
-    return made(tmp_path_factory.mktemp("shop") / "shop.sqlite", SHOP)
-
 
 # Near misses fail
 

@@ -1,7 +1,6 @@
 """Plans of forms that the training corpora lack: each is covered, said in words, and runs as it did."""
 
 import re
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,8 @@ from distill.plan import write_plan
 from distill.plan_names import facts_of_sql, names_in_plan
 from distill.plan_sql import plain_sql
 from sandbox import execute
-from tasks.schema import Schema, read_schema
-from tasks.task import Task
-from tests.shop import SHOP
+from tasks.schema import Schema
+from tests.shop import task_on
 
 # A query, and what its full plan must say.
 FORMS = [
@@ -112,22 +110,8 @@ FORMS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path: Path = tmp_path_factory.mktemp("forms") / "shop.sqlite"
-    with sqlite3.connect(path) as connection:
-        connection.executescript(SHOP)
-    return str(path)
-
-
-@pytest.fixture(scope="module")
-def schema(shop: str) -> Schema:
-    return read_schema(shop)
-
-
-def plans(sql: str, shop: str, schema: Schema, detail: str = "full", seeds: int = 4) -> set[str]:
-    task = Task("t", "What is there?", "", sql, shop, "L1")
-    return {write_plan(task, schema, detail, seed) for seed in range(seeds)}
+def plans(sql: str, shop: Path, schema: Schema, detail: str = "full", seeds: int = 4) -> set[str]:
+    return {write_plan(task_on(shop, sql), schema, detail, seed) for seed in range(seeds)}
 
 
 @pytest.mark.parametrize(("sql", "said"), FORMS)

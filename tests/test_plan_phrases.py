@@ -7,8 +7,7 @@ import pytest
 from distill.plan import write_plan
 from sandbox import database_file
 from tasks.schema import read_schema
-from tasks.task import Task
-from tests.shop import SHOP
+from tests.shop import task_on
 
 # A question, its query, and lines of the short plan.
 LINKED = [
@@ -39,7 +38,7 @@ LINKED = [
     (
         'Which customers do not live in "Rome"?',
         "SELECT name FROM customer WHERE city != 'Rome'",
-        ['filter "not" and "Rome": customer.city != \'Rome\''],
+        ['filter "do not live" and "Rome": customer.city != \'Rome\''],
     ),
     (
         "Which products cost less than 5 or more than 15?",
@@ -65,6 +64,36 @@ LINKED = [
         ['sort "the cheapest first": product.price'],
     ),
     (
+        "Which customers have never made a purchase of 1000?",
+        "SELECT name FROM customer WHERE id NOT IN (SELECT customer FROM purchase WHERE amount = 1000)",
+        ['filter "have never made a purchase of 1000": customer.id NOT IN A'],
+    ),
+    (
+        "Which customers do not live in the city Rome?",
+        "SELECT name FROM customer WHERE city != 'Rome'",
+        ["filter \"do not live in the city Rome\": customer.city != 'Rome'"],
+    ),
+    (
+        "Show the names of the customers sorted by their names.",
+        "SELECT name FROM customer ORDER BY name",
+        ['sort "sorted by their names": customer.name'],
+    ),
+    (
+        "Which purchase is the most recent?",
+        "SELECT customer FROM purchase ORDER BY day LIMIT 1",
+        ["sort purchase.day"],
+    ),
+    (
+        "Which customers live in Rome and are 30 years old?",
+        "SELECT name FROM customer WHERE city = 'Rome' INTERSECT SELECT name FROM customer WHERE age = 30",
+        ["deliver A intersect B"],
+    ),
+    (
+        "Which customer has the city of Bonn and age 30?",
+        "SELECT name FROM customer WHERE city = 'Bonn' AND age = 30",
+        ["filter \"city of Bonn\": customer.city = 'Bonn'", 'filter "age 30": customer.age = 30'],
+    ),
+    (
         "Which products were bought by the customer?",
         "SELECT product FROM purchase GROUP BY product",
         ["group purchase.product"],
@@ -72,14 +101,8 @@ LINKED = [
 ]
 
 
-@pytest.fixture(scope="module")
-def shop(cache) -> str:
-    path: Path = database_file(SHOP)
-    return str(path)
-
-
-def plan(question: str, sql: str, shop: str, detail: str) -> str:
-    return write_plan(Task("t", question, "", sql, shop, "L1"), read_schema(shop), detail)
+def plan(question: str, sql: str, database: Path, detail: str) -> str:
+    return write_plan(task_on(database, sql, question), read_schema(str(database)), detail)
 
 
 @pytest.mark.parametrize(("question", "sql", "lines"), LINKED)
@@ -95,9 +118,40 @@ def test_a_subquery_does_not_take_the_words_for_what_the_question_asks(shop):
     assert '("names' in last
 
 
+# A question, its query, and the words beside what the full plan delivers.
+DELIVERED = [
+    (
+        "Count the number of customers in Rome.",
+        "SELECT count(*) FROM customer WHERE city = 'Rome'",
+        "number of customers",
+    ),
+    ("How many customers did buy?", "SELECT count(DISTINCT customer) FROM purchase", "How many customers"),
+    ("Who is at least as old as Bo?", "SELECT min(age), name FROM customer", ""),
+    ("What are the ids of those in Rome?", "SELECT id FROM customer", "ids"),
+    ("Show the maximum age and day of the most recent one.", "SELECT max(day) FROM purchase", "most recent"),
+    ("What is the total number and amount?", "SELECT sum(amount) FROM purchase", "total number"),
+]
+
+
+@pytest.mark.parametrize(("question", "sql", "words"), DELIVERED)
+def test_words_stand_beside_what_is_delivered(question, sql, words, shop):
+    last = plan(question, sql, shop, "full").splitlines()[-1]
+    assert f'{words}")' in last if words else '"' not in last
+
+
+def test_only_the_blocks_of_the_answer_take_its_words(shop):
+    sql = (
+        "SELECT name FROM customer WHERE name IN (SELECT name FROM customer WHERE age > 40) "
+        "EXCEPT SELECT name FROM customer WHERE city = 'Rome'"
+    )
+    listed, first, second, _ = plan("Show the names of those over 40 but not in Rome.", sql, shop, "full").splitlines()
+    assert '("names' not in listed
+    assert '("names' in first and '("names' in second
+
+
 def test_one_word_is_not_quoted_for_two_tables(cache):
-    shop = str(database_file("CREATE TABLE phone (id INTEGER); CREATE TABLE phone_market (phone_id INTEGER)"))
+    phones = database_file("CREATE TABLE phone (id INTEGER); CREATE TABLE phone_market (phone_id INTEGER)")
     sql = "SELECT id FROM phone WHERE id NOT IN (SELECT phone_id FROM phone_market)"
-    first, second, *_ = plan("Which phones are nowhere on sale?", sql, shop, "full").splitlines()
+    first, second, *_ = plan("Which phones are nowhere on sale?", sql, phones, "full").splitlines()
     assert '"phones"' not in first
     assert '"phones"' in second

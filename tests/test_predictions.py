@@ -29,7 +29,6 @@ RIGHT_UNDER = {
 def databases(tmp_path_factory) -> Path:
     """A folder with one database as published, and one beside it."""
     folder = tmp_path_factory.mktemp("databases")
-    (folder / "music").mkdir()
     made(folder / "music" / "music.sqlite", SCRIPT)
     made(folder / "towns.sqlite", CITY)
     return folder

@@ -10,6 +10,7 @@ from configs.errors import ConfigError
 from tasks.prompt import flat, messages, schema_text
 from tasks.schema import ForeignKey, quoted, read_schema
 from tasks.task import Task
+from tests.singers import made
 
 CITIES = """
 CREATE TABLE Country (Code CHAR(2) PRIMARY KEY, "Official name" VARCHAR(80), area REAL, flag BLOB);
@@ -27,14 +28,8 @@ INSERT INTO City VALUES
 
 @pytest.fixture
 def make_database(tmp_path):
-    def make(script: str, values: tuple = (), name: str = "world") -> str:
-        path = tmp_path / f"{name}.sqlite"
-        with sqlite3.connect(path) as connection:
-            connection.executescript(script)
-            if values:
-                connection.execute(f"INSERT INTO t VALUES ({', '.join('?' * len(values))})", values)
-        connection.close()
-        return str(path)
+    def make(script: str, *rows: tuple, name: str = "world") -> str:
+        return str(made(tmp_path / f"{name}.sqlite", script, *rows))
 
     return make
 

@@ -20,9 +20,9 @@ from distill.card import card
 from distill.parquet import to_parquet, write_parquet
 from distill.publish import distill_and_push, publish
 from tests.hub import TOKEN, hub
+from tests.processes import ROOT
 from tests.test_distill import write_corpus
 
-ROOT = Path(__file__).parents[1]
 PARTS = ("validation", "L1"), ("train", "L1"), ("train", "L4"), ("far-out", "L1")
 NO_XET = {"HF_HUB_DISABLE_XET": "1"}  # its storage is a protocol of its own, in hf_xet; without it the client uses LFS
 

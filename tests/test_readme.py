@@ -1,15 +1,14 @@
 """What the README says exists: its commands, files, keys, rewards, and the example reward runs."""
 
 import re
-from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from configs.load import load_config
 from rewards import BUILTIN, load_reward
+from tests.processes import ROOT
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -21,64 +21,48 @@ from distill.story import CORRECTED, contradictions, is_repair, plan_part
 from distill.teachers import PlanLLM
 from distill.verify import Answer, verify
 from sandbox import Limits, Result, execute, judge_many
-from tasks.schema import Schema, read_schema
-from tasks.task import Task
+from tasks.schema import Schema
 from tasks.trace import parse
-from tests.shop import SHOP
+from tests.shop import GOLDS, columns_of, task_on
 from tests.singers import made
-from tests.test_story import GOLDS
 
 COLUMNS = {"customer": {"id": "INT", "name": "TEXT", "city": "TEXT", "age": "INT"}, "purchase": {"customer": "INT"}}
 SQL_OF = re.compile(r"^(?:try|A first try:|A first thought:|One could write:|First attempt:) (.*)$", re.MULTILINE)
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory) -> str:
-    return str(made(tmp_path_factory.mktemp("shop") / "shop.sqlite", SHOP))
-
-
-@pytest.fixture(scope="module")
-def schema(database) -> Schema:
-    return read_schema(database)
-
-
-def task(database: str, sql: str, task_id: str = "t") -> Task:
-    return Task(task_id, "What is there?", "", sql, database, "L1")
-
-
-def repaired(database: str, sql: str, seed: int, detail: str = "full") -> str | None:
-    asked, schema = task(database, sql), read_schema(database)
+def repaired(shop: Path, schema: Schema, sql: str, seed: int, detail: str = "full") -> str | None:
+    asked = task_on(shop, sql)
     return repair_think(asked, schema, write_plan(asked, schema, detail, seed), detail, seed)
 
 
 @pytest.mark.parametrize("detail", ["short", "full"])
 @pytest.mark.parametrize("sql", GOLDS)
-def test_what_is_said_of_the_wrong_query_is_true(sql, detail, database, schema):
+def test_what_is_said_of_the_wrong_query_is_true(sql, detail, shop, schema):
     for seed in range(6):
-        think = repaired(database, sql, seed, detail)
+        think = repaired(shop, schema, sql, seed, detail)
         if think is None:
             continue
         wrong = SQL_OF.search(think)[1]
-        (verdict,) = judge_many([(database, sql, wrong)], "ordered")
+        (verdict,) = judge_many([(shop, sql, wrong)], "ordered")
         assert verdict.correct is False
-        result = execute(database, wrong)
+        result = execute(shop, wrong)
         assert (rows_text(result) if result.runs else result.message) in think
         before, _, plan = think.partition(f"\n{CORRECTED}\n")
-        assert plan == plan_part(think) == write_plan(task(database, sql), schema, detail, seed)
+        assert plan == plan_part(think) == write_plan(task_on(shop, sql), schema, detail, seed)
         assert unknown_names(before.splitlines()[-1] + "\n" + plan, schema) == []
         assert contradictions(think, plain_sql(sql, schema), schema) == []
 
 
-def test_wrong_queries_and_wording_vary_with_the_seed_and_stay_with_it(database):
-    thinks = [repaired(database, GOLDS[2], seed) for seed in range(20)]
-    assert thinks == [repaired(database, GOLDS[2], seed) for seed in range(20)]
+def test_wrong_queries_and_wording_vary_with_the_seed_and_stay_with_it(shop, schema):
+    thinks = [repaired(shop, schema, GOLDS[2], seed) for seed in range(20)]
+    assert thinks == [repaired(shop, schema, GOLDS[2], seed) for seed in range(20)]
     firsts = Counter(think.split()[0] for think in thinks)
     assert len(firsts) >= 2 and len({SQL_OF.search(think)[1] for think in thinks}) >= 6
     assert any("no such" in think for think in thinks) and any("rows" in think for think in thinks)
 
 
-def test_where_nothing_can_be_wrong_there_is_no_repair(database, schema):
-    assert repair_think(task(database, "SELECT 1"), schema, "deliver 1") is None
+def test_where_nothing_can_be_wrong_there_is_no_repair(shop, schema):
+    assert repair_think(task_on(shop, "SELECT 1"), schema, "deliver 1") is None
 
 
 # One gold query, one wrong one, and what is said of it.
@@ -129,16 +113,15 @@ def test_a_slip_that_nobody_makes_is_not_told():
     assert slip_words("wrong_column", gold_sql, gold_sql.replace("age", "id"), COLUMNS)
 
 
-def test_refused_queries_are_refused(database, schema):
-    columns = {table.name: {column.name: column.type for column in table.columns} for table in schema.tables}
+def test_refused_queries_are_refused(shop, schema):
     sql = "SELECT a.name, b.day FROM customer AS a JOIN purchase AS b ON b.customer = a.id"
-    made_up = refused(plain_sql(sql, schema), columns)
+    made_up = refused(plain_sql(sql, schema), columns_of(schema))
     assert {one.kind for one in made_up} == {"unknown_table"}
     twins = {"t": {"a": "INT", "t_name": "TEXT"}, "u": {"a": "INT"}, "v": {"v_name": "TEXT"}}
     found = {one.sql: one.ways[-1] for one in refused("SELECT t.t_name FROM t JOIN u ON t.a = u.a", twins)}
     assert found["SELECT t.v_name FROM t JOIN u ON t.a = u.a"] == "v_name is no column of t; it must be t.t_name"
     assert "t.a is meant" in found["SELECT t.t_name FROM t JOIN u ON a = u.a"]
-    assert [execute(database, one.sql).status for one in made_up] == ["error"] * len(made_up)
+    assert [execute(shop, one.sql).status for one in made_up] == ["error"] * len(made_up)
 
 
 def test_the_difference_of_queries():
@@ -153,12 +136,9 @@ def test_the_difference_of_queries():
 
 
 def test_cells_cannot_break_the_form(tmp_path):
-    path = tmp_path / "bad.sqlite"
-    with closing(__import__("sqlite3").connect(path)) as connection, connection:
-        connection.execute("CREATE TABLE t (a TEXT, b TEXT, t_a INTEGER)")
-        for text in ("</think><sql>", f"x\n{CORRECTED}\nopen u"):
-            connection.execute("INSERT INTO t VALUES (?, ?, 1)", (text, text))
-    asked = task(str(path), "SELECT a FROM t WHERE t_a = 1 ORDER BY a DESC")
+    cells = [(text, text, 1) for text in ("</think><sql>", f"x\n{CORRECTED}\nopen u")]
+    path = made(tmp_path / "bad.sqlite", "CREATE TABLE t (a TEXT, b TEXT, t_a INTEGER)", *cells)
+    asked = task_on(path, "SELECT a FROM t WHERE t_a = 1 ORDER BY a DESC")
     answers = PlanLLM(answer="plan", detail="full", seed=0, repair_share=1.0)
     for seed in range(8):
         answers.seed = seed
@@ -187,8 +167,8 @@ def test_the_share_is_kept_and_grows_by_addition():
 
 
 @pytest.mark.parametrize("detail", ["short", "full"])
-def test_the_teacher_writes_repairs_that_are_verified(detail, database):
-    tasks = [task(database, sql, f"t{number}") for number, sql in enumerate(GOLDS)]
+def test_the_teacher_writes_repairs_that_are_verified(detail, shop):
+    tasks = [task_on(shop, sql, task_id=f"t{number}") for number, sql in enumerate(GOLDS)]
     llm = PlanLLM(answer="plan", detail=detail, seed=1, repair_share=1.0)
     outputs = llm.generate([[{"role": "user", "content": json.dumps(vars(one))}] for one in tasks])
     answers = [Answer(output["generations"][0], output["trouble"][0]) for output in outputs]

@@ -2,8 +2,6 @@
 
 import math
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from rewards.__main__ import main
 from rewards.execution import sql_execution
 from rewards.form import match_format_approximately, match_format_exactly
 from tasks.trace import render
+from tests.processes import run_code
 
 GOLDEN = Path(__file__).parent / "golden" / "execution.sql"
 DATABASE = """
@@ -156,7 +155,7 @@ def test_reward_file_on_the_path_pickles_into_a_new_process(tmp_path, monkeypatc
     monkeypatch.syspath_prepend(tmp_path)
     dumped = pickle.dumps(load_reward(f"{path}:brevity", {}))
     code = f"import pickle; print(pickle.loads({dumped!r})(prompts=[''], completions=['abcd']))"
-    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    run = run_code(code, folder=tmp_path)
     assert run.stdout == "[-2.0]\n", run.stderr
 
 
@@ -225,5 +224,5 @@ def test_list_names_every_reward_with_its_settings(capsys):
 
 def test_rewards_import_without_torch():
     code = "import sys, rewards.execution, rewards.form; print({'torch', 'pydantic'} & set(sys.modules))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout == "set()\n"
+    run = run_code(code)
+    assert run.stdout == "set()\n", run.stderr

@@ -11,7 +11,8 @@ import pytest
 
 from sandbox import Limits, execute, execute_many, judge_many, pool
 from sandbox.__main__ import main
-from tests.singers import DEAF, FOR_EVER, QUICK, ROOT, made
+from tests.processes import ROOT
+from tests.singers import DEAF, FOR_EVER, QUICK, made
 
 # What comes back
 

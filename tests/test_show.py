@@ -1,11 +1,9 @@
 """`python -m distill show`: what is printed of a run, at any width, of any text, and of a run that isn't there."""
 
 import re
-import sqlite3
 import subprocess
 import sys
 import unicodedata
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,10 +19,9 @@ from distill.page import page
 from distill.show import Shown, show
 from sandbox import Result
 from tasks.trace import Trace, parse, render
-from tests.shop import SHOP
-from tests.test_imports import HEAVY
+from tests.processes import ROOT, run_light
+from tests.singers import made
 
-ROOT = Path(__file__).parents[1]
 PLAN = """\
 1. Open customer ("customers"), then purchase.
 2. "more than 2" asks for purchase.amount > 2: keep only those rows.
@@ -34,11 +31,8 @@ HOSTILE = "[red]x[/red] [/] \x1b[2J\x1b]0;title\x07 \x9b31m \u202egnp.exe \ud800
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory) -> str:
-    path = tmp_path_factory.mktemp("databases") / "shop.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(SHOP)
-    return str(path)
+def database(shop) -> str:
+    return str(shop)
 
 
 def row(number: int, database: str, level: str = "L3", **changed: object) -> dict:
@@ -163,12 +157,8 @@ def test_a_missing_database_is_said(run, capsys):
 
 
 def test_hostile_text_is_text(run, tmp_path, capsys):
-    database = tmp_path / "evil.sqlite"
     evil = HOSTILE.replace("\ud800", "")
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute('CREATE TABLE t ("[bold]\x1b[1m" TEXT)')
-        connection.execute("INSERT INTO t VALUES (?)", [evil])
-        connection.commit()
+    database = made(tmp_path / "evil.sqlite", 'CREATE TABLE t ("[bold]\x1b[1m" TEXT)', (evil,))
     fields = dict.fromkeys(("task_id", "split", "level", "teacher", "question", "evidence"), evil)
     traces = [
         row(0, str(database), **fields, messages=answered("SELECT * FROM t", f"1. Open {evil}")),
@@ -270,17 +260,12 @@ def test_lines_change_nothing_but_white_space(sql):
 
 
 def test_the_command_is_light_and_a_closed_pipe_is_no_error(run):
-    code = (
-        f"import runpy, sys; sys.argv[1:] = ['show', {str(run)!r}]\n"
-        "try: runpy.run_module('distill', run_name='__main__', alter_sys=True)\n"
-        f"except SystemExit as end: sys.exit(', '.join(sorted({HEAVY!r} & set(sys.modules))) or end.code)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = run_light("distill", "show", run)
     assert (done.returncode, done.stderr) == (0, "") and "Question 2" in done.stdout
     command = [sys.executable, "-m", "distill", "show", str(run), "-n", "10"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout.readline().startswith(b"q-0")
         process.stdout.close()
         assert process.stderr.read() == b"" and process.wait(timeout=60) == 0
-    told = subprocess.run([sys.executable, "-m", "distill", "--help"], cwd=ROOT, capture_output=True, text=True)
-    assert "python -m distill show RUN" in told.stdout and "--push REPO" in told.stdout
+    told = run_light("distill", "--help").stdout
+    assert "python -m distill show RUN" in told and "--push REPO" in told

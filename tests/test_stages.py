@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from configs.files import read_json, read_jsonl, write_jsonl, write_whole
-from tests.trial import ROOT, write_config
+from tests.processes import ROOT
+from tests.trial import write_config
 
 STAGES = ("distill", "sft", "rl", "evaluation")
 

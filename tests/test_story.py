@@ -6,57 +6,26 @@ from distill.mutations import near_misses
 from distill.plan import write_plan
 from distill.plan_sql import plain_sql
 from distill.story import CORRECTED, contradictions, is_repair, plan_part
-from tasks.schema import Schema, read_schema
-from tasks.task import Task
-from tests.shop import SHOP
-from tests.singers import made
+from tests.shop import GOLDS, columns_of, task_on
 
-GOLDS = [
-    "SELECT name FROM customer WHERE age > 45 AND city = 'Rome'",
-    "SELECT DISTINCT city FROM customer WHERE name LIKE 'A%'",
-    "SELECT c.name, p.amount FROM customer AS c JOIN purchase AS p ON p.customer = c.id WHERE p.amount BETWEEN 2 AND 4",
-    "SELECT city, count(*) FROM customer GROUP BY city HAVING count(*) >= 2 ORDER BY city DESC",
-    "SELECT title FROM product ORDER BY price LIMIT 2",
-    "SELECT max(price), avg(price) FROM product WHERE code NOT IN ('P-1', 'P-2')",
-    "SELECT name FROM customer WHERE age > (SELECT avg(age) FROM customer)",
-    "SELECT name FROM customer WHERE id NOT IN (SELECT customer FROM purchase WHERE amount = 1000)",
-    "SELECT city FROM customer WHERE age > 40 INTERSECT SELECT city FROM customer WHERE age < 30",
-    "SELECT c.name FROM customer AS c LEFT JOIN purchase AS p ON p.customer = c.id WHERE p.day IS NULL",
-    "SELECT a.name FROM customer AS a JOIN customer AS b ON a.city = b.city WHERE b.name = 'Cy' OR b.age = 30",
-]
 NOT_TOLD = {"union_all", "set_operation_swapped"}
 """Slips that change no set: which rows UNION ALL keeps, and which side of EXCEPT comes first."""
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory) -> str:
-    return str(made(tmp_path_factory.mktemp("shop") / "shop.sqlite", SHOP))
-
-
-@pytest.fixture(scope="module")
-def schema(database) -> Schema:
-    return read_schema(database)
-
-
-def plan_of(database: str, sql: str, detail: str) -> str:
-    return write_plan(Task("t", "What is there?", "", sql, database, "L1"), read_schema(database), detail)
-
-
 @pytest.mark.parametrize("detail", ["short", "full"])
 @pytest.mark.parametrize("sql", GOLDS)
-def test_our_plans_tell_the_story_of_their_query(sql, detail, database, schema):
-    plan = plan_of(database, sql, detail)
+def test_our_plans_tell_the_story_of_their_query(sql, detail, shop, schema):
+    plan = write_plan(task_on(shop, sql), schema, detail)
     assert contradictions(plan, sql, schema) == []
     assert contradictions(plan, plain_sql(sql, schema), schema) == []
 
 
 @pytest.mark.parametrize("detail", ["short", "full"])
-def test_nearly_all_near_misses_tell_another_story(detail, database, schema):
-    columns = {table.name: {column.name: column.type for column in table.columns} for table in schema.tables}
+def test_nearly_all_near_misses_tell_another_story(detail, shop, schema):
     found, missed = 0, []
     for sql in GOLDS:
-        plan = plan_of(database, sql, detail)
-        for miss in near_misses(plain_sql(sql, schema), columns):
+        plan = write_plan(task_on(shop, sql), schema, detail)
+        for miss in near_misses(plain_sql(sql, schema), columns_of(schema)):
             if contradictions(plan, miss.sql, schema):
                 found += 1
             elif miss.kind not in NOT_TOLD:
@@ -163,5 +132,6 @@ def test_hostile_plans_are_judged_in_time(plan, schema):
         "WITH old AS (SELECT * FROM customer WHERE age > 40) SELECT city, count(*) FROM old GROUP BY city",
     ],
 )
-def test_rarer_forms_are_one_story_with_their_plans(database, schema, sql, detail):
-    assert contradictions(plan_of(database, sql, detail), plain_sql(sql, schema), schema) == []
+def test_rarer_forms_are_one_story_with_their_plans(shop, schema, sql, detail):
+    plan = write_plan(task_on(shop, sql), schema, detail)
+    assert contradictions(plan, plain_sql(sql, schema), schema) == []

@@ -9,7 +9,7 @@ import pytest
 from configs.distill_schema import Distill
 from configs.schema import Config
 from distill.cost import affordable, dollars, spent
-from distill.ledger import KEPT, Entry
+from distill.ledger import KEPT, Answer, Entry
 from distill.work import best
 from tasks.trace import render
 from tests.teacher import right, rows_of, serving, start_stage, write_run
@@ -107,19 +107,17 @@ def test_a_dry_run_asks_nothing_and_leaves_nothing(tmp_path):
     assert not (tmp_path / "runs" / "asked" / "distill").exists()
 
 
-def entry(answer: str, verdict: str = KEPT, tokens: tuple[int, int] = (10, 20)) -> Entry:
-    return Entry("k", "t", "train", "L1", verdict, "", answer, *tokens)
-
-
 def test_the_shortest_kept_answer_is_the_best():
-    assert best([entry("long one"), entry("x", "form"), entry("short")]).answer == "short"
+    said = [("long one", KEPT), ("x", "form"), ("short", KEPT)]
+    entries = [Entry(attempt, Answer(text), verdict) for attempt, (text, verdict) in enumerate(said)]
+    assert best(entries) == "short"
 
 
 def test_costs():
     chosen = Distill(teacher="openai", model="m", input_price=2.0, output_price=10.0)
     assert dollars(chosen, 1_000_000, 500_000) == 7.0
     assert dollars(Distill(), 5, 5) is None
-    assert spent(chosen, [entry("a"), entry("b", "form")]) == pytest.approx((20 * 2 + 40 * 10) / 1e6)
+    assert spent(chosen, [Answer("a", "", "k", 10, 20), Answer(None, "cut", "l", 10, 20)]) == pytest.approx(440e-6)
 
 
 def test_no_row_is_taken_that_could_go_past_the_limit():
@@ -150,7 +148,7 @@ def test_settings_that_contradict_each_other_are_refused(wrong, said):
         Config(name="asked", distill=wrong)
 
 
-@pytest.mark.parametrize("teacher", ["vllm", "transformers", "llamacpp", "inference_endpoints"])
+@pytest.mark.parametrize("teacher", ["vllm", "transformers", "llamacpp"])
 def test_a_teacher_in_this_process_is_distilabels_own(teacher, tmp_path, monkeypatch):
     from distill import teachers
 
@@ -160,7 +158,7 @@ def test_a_teacher_in_this_process_is_distilabels_own(teacher, tmp_path, monkeyp
         name="asked", distill={"teacher": teacher, "model": str(model), "temperature": 0.5, "max_new_tokens": 99}
     )
     made = teachers.teacher_for(cfg)
-    llm = made.llm()
+    llm = made.llm(tmp_path)
     assert type(llm).__name__ == teachers.IN_PROCESS[teacher][0]
     assert str(getattr(llm, teachers.IN_PROCESS[teacher][1])) == str(model)
     assert llm.generation_kwargs["max_new_tokens"] == 99
@@ -182,12 +180,17 @@ def test_a_model_file_that_is_missing_is_told():
 
 
 @pytest.mark.slow
-def test_verdicts_of_other_limits_are_not_taken_over(tmp_path):
-    with serving(lambda number: (200, right(number), "stop")) as (url, asked):
-        config = write_run(tmp_path, url, questions=1, traces=1)
+def test_answers_are_judged_anew_by_other_limits_and_not_paid_again(tmp_path):
+    lucky = render("Open city, keep city.people > 5 and deliver city.name.", "SELECT name FROM city WHERE people > 5")
+
+    with serving(lambda number: (200, lucky if number == 1 else right(number), "stop")) as (url, asked):
+        config = write_run(tmp_path, url, questions=2, traces=2)
         finished(config)
-        config.write_text(config.read_text().replace('"traces": 1', '"traces": 1, "variants": 2'))
-        stage = start_stage(config)
-        _, said = stage.communicate(timeout=120)
-    assert stage.returncode == 2 and len(asked) == 1
-    assert "verification.variants: 0 → 2" in said and "--fresh" in said
+        folder = tmp_path / "runs" / "asked" / "distill"
+        assert len(rows_of(folder / "traces.jsonl")) == 2  # as many cities have more than 5 as have more than 1
+        config.write_text(config.read_text().replace('"traces": 2', '"traces": 2, "variants": 4'))
+        said = finished(config)
+    assert "verification.variants: 0 → 4" in said and "judging answers that are there already: 2" in said
+    assert Counter(asked) == {0: 1, 1: 1}
+    assert [row["reason"] for row in rows_of(folder / "rejected.jsonl")] == ["right by luck"]
+    assert len(rows_of(folder / "traces.jsonl")) == 1

@@ -18,11 +18,6 @@ from tests.shop import JOIN, KEY_COLUMNS, SHOP, rows
 from tests.singers import SCRIPT, made
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory) -> Path:
-    return made(tmp_path_factory.mktemp("shop") / "shop.sqlite", SHOP)
-
-
 def contents(files) -> list[bytes]:
     return [file.read_bytes() for file in files]
 

@@ -10,7 +10,7 @@ import pytest
 from sandbox import Limits, doctor, execute, pool
 from sandbox.__main__ import main
 from sandbox.guard import ALLOWED_FUNCTIONS
-from tests.singers import ROOT
+from tests.processes import ROOT
 
 CONFINED = """
 import os, resource, socket, sys, time, types

@@ -4,8 +4,6 @@ import math
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -15,7 +13,8 @@ import pytest
 
 from configs.errors import ConfigError
 from sandbox import Limits, execute, execute_many, pool, process
-from tests.singers import DEAF, FOR_EVER, QUICK, ROOT, is_alive, worker_pids
+from tests.processes import run_code
+from tests.singers import DEAF, FOR_EVER, QUICK, is_alive, worker_pids
 
 # Processes
 
@@ -72,12 +71,7 @@ def test_workers_die_with_their_parent(database):
         "time.sleep(0.1); print(*(w.process.pid for w in pool._pool.workers), flush=True)\n"
         "os.kill(os.getpid(), 9)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(database), FOR_EVER, DEAF],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    done = run_code(program, database, FOR_EVER, DEAF)
     pids = [int(pid) for pid in done.stdout.split()]
     assert len(pids) == 2 and done.returncode == -signal.SIGKILL
     deadline = time.monotonic() + 2

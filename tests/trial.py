@@ -5,8 +5,8 @@ from pathlib import Path
 import yaml
 
 from configs.files import write_whole
+from tests.processes import ROOT
 
-ROOT = Path(__file__).parents[1]
 REWARD = '''
 def vowels(completions, **_):
     """Return the number of vowels: even random text has more or fewer."""
