@@ -77,6 +77,10 @@ class Distill(Strict):
     """How long a plan the `plan` teacher writes: `short` is terse (for tiny models), `full` explains."""
     repair_share: float = Field(0.0, ge=0, le=1)
     """Share of the `plan` teacher's traces that first write a wrong query, run it and say what is wrong with it."""
+    ray: bool = False
+    """Run on Ray: the cluster that RAY_ADDRESS names, whose machines have planql and the same folders, or one here."""
+    replicas: int = Field(1, ge=1)
+    """Copies of the teacher, and of the verification, that work side by side."""
     batch_size: int = Field(50, ge=1)
     """Questions per distilabel batch; an interrupted run loses at most two."""
 

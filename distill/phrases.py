@@ -12,12 +12,15 @@ _LONG = {
     "emp": "employee", "fname": "first name", "lname": "last name", "dob": "birth", "yr": "year", "max": "maximum",
     "min": "minimum", "temp": "temperature", "pop": "population", "lat": "latitude", "long": "longitude",
     "prof": "professor", "fac": "faculty", "gender": "sex", "mgr": "manager", "univ": "university", "acc": "account",
-    "cust": "customer", "apt": "apartment", "crs": "course", "org": "organization",
+    "cust": "customer", "apt": "apartment", "crs": "course", "org": "organization", "firstname": "first name",
+    "lastname": "last name",
 }  # fmt: skip
+_SAME = {"gender": "sex", "ids": "id"}
 _EMPTY = {"of", "the", "a", "an", "in", "to", "and", "or", "is", "by", "at", "on", "for", "with", "from", "has", "have"}
-VAGUE = {"name", "type", "id", "code", "detail", "record", "list", "ref", "numb", "of"}
-"""Stems in names that say nothing alone."""
-_ENDINGS = ("ements", "ement", "ments", "ment", "ings", "ing", "ers", "er", "ors", "or", "ions", "ion", "ed", "e", "y")
+_LINKS = {"of", "the", "a", "an", "in", "on", "at", "to", "for", "all", "any", "its", "their", "each"}
+_LINKS_OF_COLUMNS = _LINKS | {"is", "are", "with", "by"}
+"""Words that may stand between those of one name."""
+_ENDINGS = ("ements", "ement", "ments", "ment", "ings", "ing", "ers", "er", "ors", "or", "ions", "ion", "ed", "e", "ly")
 _NUMBERS = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
     "ten": 10, "eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100,
@@ -44,7 +47,8 @@ def read_question(text: str) -> Question:
     """Return the question taken apart into words."""
     found = list(_WORD.finditer(text))
     lower = tuple(match.group().lower() for match in found)
-    return Question(text, tuple(match.span() for match in found), lower, tuple(map(stem, lower)))
+    stems = tuple(stem(_SAME.get(word, word)) for word in lower)
+    return Question(text, tuple(match.span() for match in found), lower, stems)
 
 
 @lru_cache(maxsize=20_000)
@@ -65,6 +69,10 @@ def stem(word: str) -> str:
     return word
 
 
+VAGUE = set(map(stem, ("name", "type", "id", "code", "detail", "record", "list", "ref", "number", "of")))
+"""Stems in names that say nothing alone."""
+
+
 @lru_cache(maxsize=20_000)
 def name_stems(name: str) -> tuple[str, ...]:
     """Return the stems of the words that a table or column name is made of.
@@ -78,34 +86,56 @@ def name_stems(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(stem(word) for word in said or words))
 
 
-def name_spans(question: Question, name: str, others: int = 1) -> list[Span]:
+def main_stem(name: str) -> str:
+    """Return the stem that says most about what a name means: the last that is not vague.
+
+    >>> main_stem("pet_names"), main_stem("festival_detail")
+    ('pet', 'festival')
+    """
+    return next((word for word in reversed(name_stems(name)) if word not in VAGUE), "")
+
+
+def name_spans(question: Question, name: str, links: set[str] = _LINKS) -> list[Span]:
     """Return where the words of a name stand together, best first: most of its words in the fewest words.
 
-    others: how many other words may stand between them.  A key's "id" must be among them.
+    links: words that may stand between them.  A key's "id" must be among them.
+
+    >>> name_spans(read_question("What are the first and last names?"), "first_name")
+    [(3, 6), (3, 3), (6, 6)]
     """
-    wanted = set(name_stems(name))
+    wanted, main = set(name_stems(name)), main_stem(name)
     hits = [place for place, word in enumerate(question.stems) if word in wanted]
     spans = []
     for start in hits:
-        inside = [place for place in hits if start <= place < start + len(wanted) + others]
-        for end in inside:
-            said = {question.stems[place] for place in inside if place <= end}
+        for end in (place for place in hits if start <= place < start + len(wanted) + 3):
+            inside = [question.stems[place] for place in hits if start <= place <= end]
+            said = set(inside)
             enough = 2 * len(said) >= len(wanted) and ("id" in said or "id" not in wanted)
-            if enough and not crosses(question, (start, end)):
-                spans.append((-len(said), end - start, start, end))
+            if enough and len(inside) == len(said) and _is_one_name(question, (start, end), wanted, links):
+                spans.append((-len(said), end - start, main not in said, start, end))
     return [(start, end) for *_, start, end in sorted(spans)]
 
 
-def column_span(question: Question, table: str, column: str) -> Span | None:
-    """Return the words that name a column, the ones near its table's words where several do.
+def _is_one_name(question: Question, span: Span, wanted: set[str], links: set[str]) -> bool:
+    """Return whether only links part the words of a name; "first and last name" holds a first name too."""
+    start, end = span
+    if end - start in (2, 3) and question.lower[start + 1] == "and" and question.stems[start] != question.stems[end]:
+        return end - start == 2 or question.stems[start + 2] not in wanted
+    places = range(start, end + 1)
+    linked = all(question.stems[place] in wanted or question.lower[place] in links for place in places)
+    return linked and not crosses(question, span)
+
+
+def column_spans(question: Question, table: str, column: str) -> list[Span]:
+    """Return where words name a column, best first: near its table's words where several do.
 
     >>> question = read_question("What is the born state of the oldest head?")
-    >>> quote_of(question, column_span(question, "head", "born_state"))
+    >>> quote_of(question, column_spans(question, "head", "born_state")[0])
     'born state'
     """
     wanted, of_table = set(name_stems(column)), set(name_stems(table))
     own = wanted - of_table or wanted  # "customer" alone does not ask for customer_phone
-    tables = [start for start, _ in name_spans(question, table)]
+    tables, main = [start for start, _ in name_spans(question, table)], main_stem(column)
 
     def rank(span: Span) -> tuple[float, ...]:
         said = set(question.stems[span[0] : span[1] + 1])
@@ -113,11 +143,19 @@ def column_span(question: Question, table: str, column: str) -> Span | None:
         unbroken = len(said & wanted) if len(said & wanted) == length else 0
         near_table = min((_distance(span[1], place) for place in tables), default=0)
         vague = not said & own - VAGUE
-        return -len(said & own), vague, -unbroken, length, not _spelled(question, span, column), near_table
+        return (
+            -len(said & own),
+            vague,
+            main not in said,
+            -unbroken,
+            length,
+            not _spelled(question, span, column),
+            near_table,
+        )
 
-    spans = name_spans(question, column, others=3)
+    spans = name_spans(question, column, _LINKS_OF_COLUMNS)
     telling = [span for span in spans if own & set(question.stems[span[0] : span[1] + 1])]
-    return min(telling or (spans if own <= VAGUE else []), key=rank, default=None)
+    return sorted(telling or (spans if own <= VAGUE else []), key=rank)
 
 
 def _spelled(question: Question, span: Span, name: str) -> bool:
@@ -192,8 +230,7 @@ def cue_spans(question: Question, pattern: str) -> list[Span]:
 def joined(question: Question, one: Span, other: Span, gap: int) -> Span | None:
     """Return the stretch over both; None where more than `gap` words, a sentence's end or a quote mark lie between."""
     first, second = sorted((one, other))
-    between = question.text[question.places[first[1]][1] : question.places[second[0]][0]]
-    if second[0] - first[1] > gap + 1 or re.search(r'[.?!;]\s|"', between):
+    if second[0] - first[1] > gap + 1 or re.search(r'[.?!;]\s|"', between(question, one, other)):
         return None
     return first[0], max(first[1], second[1])
 
@@ -217,12 +254,16 @@ def quote_of(question: Question, span: Span | None) -> str:
     if span is None:
         return ""
     start, end = question.places[span[0]][0], question.places[span[1]][1]
-    if question.text[start:end].count("'") % 2 and question.text[end : end + 1] == "'":
+    text = question.text
+    if text[start:end].count("'") % 2:
+        start, end = (start, end + 1) if text[end : end + 1] == "'" else (start - (text[start - 1 : start] == "'"), end)
+    if text[start:end].count("(") > text[start:end].count(")") and text[end : end + 1] == ")":
         end += 1
-    if (
-        question.text[start:end].count("(") > question.text[start:end].count(")")
-        and question.text[end : end + 1] == ")"
-    ):
-        end += 1
-    pieces = re.split(r'["\n]', question.text[start:end])  # a quote inside a quote would not read as one
-    return max(pieces, key=len).strip()
+    pieces = re.split(r'["\n]', text[start:end])  # a quote inside a quote would not read as one
+    return max(pieces, key=len).strip().removesuffix(" of")
+
+
+def between(question: Question, one: Span, other: Span) -> str:
+    """Return the text between two stretches, "" where they touch or overlap."""
+    first, second = sorted((one, other))
+    return question.text[question.places[first[1]][1] : question.places[second[0]][0]] if second[0] > first[1] else ""

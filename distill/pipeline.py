@@ -14,13 +14,16 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
+from uuid import uuid4
 
 import rich
 from distilabel.pipeline import Pipeline
-from distilabel.steps import LoadDataFromDicts, Step, StepInput
+from distilabel.pipeline.ray import RayPipeline
+from distilabel.steps import LoadDataFromDicts, Step, StepInput, StepResources
 from distilabel.steps.tasks import ChatGeneration
 from distilabel.typing import ChatType, StepOutput
 
+from configs.schema import Config
 from distill.ledger import CUT, NO_ANSWER, Answer, Verdict, enter, note
 from distill.server import ServerLLM
 from distill.verify import verify
@@ -113,8 +116,8 @@ class Keep(Step):
         yield []
 
 
-class Round(Pipeline):
-    """distilabel's local pipeline; it also tells whether Ctrl-C stopped it, and obeys the second one at once."""
+class Interruptible:
+    """A pipeline that tells whether Ctrl-C stopped it, and obeys the second one at once."""
 
     interrupted = False
 
@@ -126,6 +129,14 @@ class Round(Pipeline):
             self._stop()
 
         return signal.signal(signal.SIGINT, stop)
+
+
+class Round(Interruptible, Pipeline):
+    """distilabel's pipeline on this machine, a process for each step."""
+
+
+class RoundOnRay(Interruptible, RayPipeline):
+    """distilabel's pipeline on Ray: what `Pipeline.ray()` makes of one."""
 
 
 def _tokens(row: dict) -> dict[str, int | None]:
@@ -153,12 +164,20 @@ def ask(work: Work, rows: Sequence[dict]) -> str:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _pipeline(work: Work, rows: list[dict]) -> Round:
+def _round(cfg: Config, folder: Path) -> Round | RoundOnRay:
+    """Return a pipeline without steps; Ray's actors of one round must not have the names of another's."""
+    if not cfg.distill.ray:
+        return Round("distill", cache_dir=folder / SCRATCH)
+    return RoundOnRay(f"distill-{uuid4().hex[:8]}", cache_dir=folder / SCRATCH)
+
+
+def _pipeline(work: Work, rows: list[dict]) -> Round | RoundOnRay:
     cfg, llm = work.cfg, work.teacher.llm(work.folder)
     size = {"input_batch_size": cfg.distill.batch_size}
-    with Round("distill", cache_dir=work.folder / SCRATCH) as pipeline:
+    with _round(cfg, work.folder) as pipeline:
         load = LoadDataFromDicts(name="load", data=rows, batch_size=cfg.distill.batch_size)
-        answer = Ask(name="ask", llm=llm, add_raw_input=False, add_raw_output=False, **size)
+        several = {"resources": StepResources(replicas=cfg.distill.replicas)}
+        answer = Ask(name="ask", llm=llm, add_raw_input=False, add_raw_output=False, **size, **several)
         check = Verify(
             name="verify",
             answer=cfg.data.answer,
@@ -166,6 +185,7 @@ def _pipeline(work: Work, rows: list[dict]) -> Round:
             variants=cfg.distill.variants,
             **cfg.sandbox.model_dump(),
             **size,
+            **several,
         )
         folder, noted = str(work.folder.absolute()), isinstance(llm, ServerLLM)
         keep = Keep(name="keep", folder=folder, under=work.under, noted=noted, **size)
@@ -179,6 +199,7 @@ def _quiet() -> Iterator[None]:
     console, root = rich.get_console(), logging.getLogger()
     before = console.quiet, root.level, root.handlers[:], os.environ.get("DISTILABEL_LOG_LEVEL", "INFO")
     console.quiet, os.environ["DISTILABEL_LOG_LEVEL"] = True, "WARNING"
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
         yield
     finally:

@@ -38,11 +38,11 @@ def write_plan(task: Task, schema: Schema, detail: Detail = "full", seed: int = 
     found = resolve(task.gold_sql, schema)
     question = read_question(task.question)
     made = blocks(found, partial(read_order, task.database))
-    quoted = with_quotes(made, question, found.sources)
+    quoted = with_quotes(made, question, found)
     if detail == "short":
         return short_plan(quoted)
     if detail == "free":
-        return free_thought(quoted)
+        return free_thought(quoted, Words(found))
     return full_plan(quoted, Words(found), Random(f"{seed}-{task.task_id}"))
 
 

@@ -64,3 +64,7 @@ class Block:
     per_row: tuple[str, ...] = ()
     with_name: str = ""
     role: str = ""
+
+    def step(self, kind: Kind) -> Step | None:
+        """Return the first step of a kind."""
+        return next((step for step in self.steps if step.kind == kind), None)

@@ -51,6 +51,17 @@ def full_plan(blocks: list[Block], words: Words, rng: Random) -> str:
     return "\n".join(f"{number}. {step}." for number, step in enumerate(steps, 1))
 
 
+def listed(texts: list[str]) -> str:
+    """Return texts with commas and a last "and"; all parted by it where one has a comma inside.
+
+    >>> listed(["a", "b", "c"]), listed(["a", "b, c"])
+    ('a, b and c', 'a, and b, c')
+    """
+    if any(", " in text for text in texts):
+        return ", and ".join(texts)
+    return ", ".join(texts[:-1]) + (" and " if len(texts) > 1 else "") + texts[-1]
+
+
 def as_read(steps: tuple[Step, ...]) -> list[Step]:
     """Return the steps with each filter where its tables are first at hand; after outer joins all stay last."""
     if not steps or steps[0].kind != "open" or any(step.kind in _OUTER for step in steps):
@@ -79,7 +90,7 @@ def _heading(block: Block, rng: Random) -> str:
     role, _, of = block.role.partition(" ")
     name = f"{block.name}{_ROLES.get(role, '').format(of)}{called}"
     if block.per_row:
-        return f"Work out {name}, for each row of {_listed(list(block.per_row))}"
+        return f"Work out {name}, for each row of {listed(list(block.per_row))}"
     return rng.choice(("", "Work out ")) + name
 
 
@@ -101,7 +112,7 @@ def _step(step: Step, place: _Place) -> list[str]:
         case "sort":
             return [_sort(step, place)]
         case "limit":
-            return [_limit(step, place.rng)]
+            return [_limit(step, place.rng) + (f', for "{step.quote}"' if step.quote else "")]
         case "deliver":
             return _deliver(step, place)
         case "combine":
@@ -119,7 +130,7 @@ def _open(opened: tuple[Opened, ...], place: _Place) -> str:
     if not quote or place.inner:
         return f"open {text}" + _beside(quote)
     ways = (
-        'open {t}: "{q}" is what the question is about',
+        'the question speaks of "{q}": open {t}',
         'open {t}, since the question speaks of "{q}"',
         'open {t} for "{q}"',
     )
@@ -156,7 +167,7 @@ def _join(step: Step, rng: Random) -> str:
 
 
 def _group(step: Step, place: _Place) -> str:
-    columns = _listed([place.words.output(part.tree, grouped=True) for part in step.parts])
+    columns = listed([place.words.output(part.tree, grouped=True) for part in step.parts])
     if not step.quote:
         return f"group the rows by {columns}"
     ways = ('group the rows by {c}, for "{q}"', '"{q}" asks for groups: group by {c}', 'group by {c}, as "{q}" asks')
@@ -171,6 +182,7 @@ def _sort(step: Step, place: _Place) -> str:
     if not step.quote:
         return f"sort by {keys}"
     ways = ('sort by {k}, for "{q}"', 'for "{q}", sort by {k}', '"{q}" asks for an order: sort by {k}')
+    ways = ways[:2] if "limit" in place.kinds else ways
     return place.rng.choice(ways).format(k=keys, q=step.quote)
 
 
@@ -193,16 +205,20 @@ def _limit(step: Step, rng: Random) -> str:
 
 
 def _combine(step: Step, place: _Place) -> list[str]:
-    words, names = step.parts[0].note.split(", "), step.opened
-    more = len(words) > 1 or place.kinds - {"combine"}
-    texts = [("take " if more else "deliver ") + _SETS[words[0]].format(names[0].text, names[1].text)]
-    texts[0] += f', for "{step.quote}"' if step.quote else ""
-    texts += [_THEN[word].format(name.text) for word, name in zip(words[1:], names[2:], strict=True)]
-    return texts
+    first, *others = set_words(step)
+    verb = "take" if others or place.kinds - {"combine"} else "deliver"
+    return [f"{verb} {first}" + (f', for "{step.quote}"' if step.quote else ""), *others]
+
+
+def set_words(step: Step) -> list[str]:
+    """Return what a combine gives: of its first two blocks, then with each further one."""
+    words, names = step.parts[0].note.split(", "), [entry.text for entry in step.opened]
+    further = [_THEN[word].format(name) for word, name in zip(words[1:], names[2:], strict=True)]
+    return [_SETS[words[0]].format(*names[:2]), *further]
 
 
 def _repeat(step: Step) -> list[str]:
-    first, others = step.opened[0].text, _listed([entry.text for entry in step.opened[1:]])
+    first, others = step.opened[0].text, listed([entry.text for entry in step.opened[1:]])
     once = " that are not there yet" if step.parts[0].note == "union" else ""
     return [
         f"begin with the rows of {first}",
@@ -225,17 +241,11 @@ def _deliver(step: Step, place: _Place) -> list[str]:
     ]
     verb = "deliver " if place.inner else place.rng.choice(("deliver ", "the answer is "))
     once = f", each different {'value' if len(named) == 1 else 'row'} once" + _beside(step.quote)
-    return [verb + _listed(named) + (once if step.distinct else "")]
+    return [verb + listed(named) + (once if step.distinct else "")]
 
 
 def _is_count(part: Part) -> bool:
     return isinstance(part.tree, exp.Count) and isinstance(part.tree.this, exp.Star | exp.Distinct)
-
-
-def _listed(texts: list[str]) -> str:
-    if any(", " in text for text in texts):
-        return ", and ".join(texts)
-    return ", ".join(texts[:-1]) + (" and " if len(texts) > 1 else "") + texts[-1]
 
 
 def _beside(quote: str) -> str:

@@ -194,7 +194,7 @@ def _kind_of(column: Column) -> str:
     if re.search("DATE|TIME", kind) or (texts and all(re.match(r"\d{4}-\d\d", text) for text in texts)):
         return "date"
     if re.search("INT|REAL|FLOA|DOUB|NUM|DEC", kind):
-        return "date" if re.search("year$", column.name, re.IGNORECASE) else "number"
+        return "date" if re.search("year$|date", column.name, re.IGNORECASE) else "number"
     is_text = re.search("CHAR|CLOB|TEXT", kind) and all(text[:1].isalpha() for text in texts)
     return "text" if is_text else ""
 

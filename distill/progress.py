@@ -44,9 +44,8 @@ def _watch(seen: "Seen", wanted: int, advance: Callable[..., None], ended: Event
 
 def _note(tokens_per_second: float, seen: "Seen") -> str:
     cost = dollars(seen.work.cfg.distill, seen.input_tokens, seen.output_tokens)
-    parts = [f"{tokens_per_second:,.0f} tokens/s"] * bool(seen.output_tokens)
-    parts += [f"${cost:,.4f}"] * (cost is not None)
-    return ", ".join(parts)
+    speed = f"{tokens_per_second:,.0f} tokens/s" if seen.output_tokens else ""
+    return speed if cost is None else f"{speed}, ${cost:,.4f}"
 
 
 class Seen:

@@ -24,6 +24,7 @@ from distill.ledger import ANSWERS, KEPT, Entry, enter
 from distill.parquet import write_parquet
 from distill.pipeline import ask, raise_bugs, why_silent
 from distill.progress import shown_progress
+from distill.scale import connect
 from distill.server import ASK_NO_MORE
 from distill.stats import stats
 from distill.teachers import Teacher, teacher_for
@@ -53,6 +54,8 @@ def distill(cfg: Config, fresh: bool, dry_run: bool = False) -> Path:
     if begun.status == "finished":
         return begun.folder
     teacher.check()
+    if cfg.distill.ray:
+        connect()
     splits = clean(cfg, splits, evaluated, begun.folder)
     work = Work(cfg, teacher, begun.folder, _goals(cfg, splits))
     _judge_stored(work)
@@ -87,7 +90,7 @@ def _say_estimate(cfg: Config, teacher: Teacher, splits: Splits, evaluated: Eval
 
 def _settings(cfg: Config, teacher: Teacher, splits: Splits, evaluated: Evaluated) -> dict:
     """Return all that the traces depend on."""
-    chosen = cfg.distill.model_dump(mode="json", exclude={"batch_size", "api_key_env", "variants"})
+    chosen = cfg.distill.model_dump(mode="json", exclude={"batch_size", "api_key_env", "variants", "ray", "replicas"})
     return {
         "data": cfg.data.model_dump(mode="json"),
         "distill": chosen | {"base_url": teacher.settings.get("base_url")},

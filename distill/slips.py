@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from distill.difference import difference, named, text
 from distill.mutations import Columns
+from distill.phrases import name_stems
 from distill.plan_text import name_text
 from tasks.prompt import short_type
 
@@ -27,12 +28,15 @@ def slip_words(kind: str, gold_sql: str, sql: str, columns: Columns) -> list[str
     if say is None:
         return []
     was, now = difference(named(gold_sql, columns), named(sql, columns))
+    was = was.unnest()
     return say(was, now) if now is None or _could_be_taken(was, now, columns) else []
 
 
 def _could_be_taken(was: exp.Expr, now: exp.Expr, columns: Columns) -> bool:
-    """Return whether anybody would take one column for the other: a text for a number only where it is delivered."""
-    if not (isinstance(was, exp.Column) and isinstance(now, exp.Column)) or _verb(was) == _VERBS[exp.Select]:
+    """Return whether anybody would take one column for the other: of the same type, or delivered and of like names."""
+    if not (isinstance(was, exp.Column) and isinstance(now, exp.Column)):
+        return True
+    if set(name_stems(was.name)) & set(name_stems(now.name)) - {"id"} and isinstance(was.parent, exp.Select):
         return True
     types = [columns.get(column.table.lower(), {}).get(column.name.lower()) for column in (was, now)]
     return None in types or len({short_type(declared or "") for declared in types}) == 1
@@ -134,7 +138,10 @@ def _condition_dropped(was: exp.Expr, now: exp.Expr | None) -> list[str]:
 
 
 def _and_for_or(was: exp.Expr, now: exp.Expr | None) -> list[str]:
-    one, other = text(was.this), text(was.expression)
+    if now is None or not isinstance(now.unnest(), exp.Or if isinstance(was, exp.And) else exp.And):
+        return []
+    sides = (was.this.unnest(), was.expression.unnest())
+    one, other = (f"({text(side)})" if isinstance(side, _LINKS) else text(side) for side in sides)
     if isinstance(was, exp.And):
         return [f"it is content with {one} or {other}; both must hold"]
     return [f"it wants {one} and {other} at once; one of the two is enough"]
@@ -179,7 +186,8 @@ def _set_operation_dropped(was: exp.Expr, now: exp.Expr | None) -> list[str]:
         return []
     missing = was.expression if now == was.this else was.this
     tables = " and ".join(dict.fromkeys(name_text(table.name) for table in missing.find_all(exp.Table)))
-    return [f"half of it is missing, that on {tables}; asked for are {_SETS[type(was)]} ({_operator(was)})"]
+    where = f" where {text(missing.args['where'].this)}" if missing.args.get("where") else ""
+    return [f"half of it is missing, that on {tables}{where}; asked for are {_SETS[type(was)]} ({_operator(was)})"]
 
 
 def _operator(tree: exp.SetOperation) -> str:
@@ -202,14 +210,16 @@ def _strict_between(was: exp.Expr, now: exp.Expr | None) -> list[str]:
 def _wrong_column(was: exp.Expr, now: exp.Expr | None) -> list[str]:
     if not isinstance(was, exp.Column) or not isinstance(now, exp.Column):
         return []
+    if isinstance(was.parent, exp.AggFunc):
+        return [f"it takes the {_AGGREGATES.get(type(was.parent), 'result')} of {text(now)} instead of {text(was)}"]
+    subject = "its subquery" if was.find_ancestor(exp.Subquery, exp.In, exp.Exists) else "it"
     return [
-        f"it {_verb(was)} {text(now)} instead of {text(was)}",
-        f"it {_verb(was)} {text(now)}; {text(was)} is asked for",
+        f"{subject} {_verb(was)} {text(now)} instead of {text(was)}",
+        f"{subject} {_verb(was)} {text(now)}; {text(was)} is needed",
     ]
 
 
 _VERBS: Mapping[type[exp.Expr], str] = {
-    exp.AggFunc: "works out its result from",
     exp.Join: "joins on",
     exp.Where: "filters on",
     exp.Having: "filters on",

@@ -65,6 +65,10 @@ _CLAUSES = {
         r"\b[A-Z] union( all)? [A-Z]\b",
         flags=_CASE,
     ),
+    "UNION ALL": _Clause("", r"\bunion all\b|\ball rows of [A-Z] and then all rows of [A-Z]\b", within="UNION"),
+    "UNION without ALL": _Clause(
+        "", r"\b[A-Z] union [A-Z]\b|\brows of [A-Z] and of [A-Z], each different row once", within="UNION", flags=_CASE
+    ),
     "INTERSECT": _Clause(
         r"intersect|both|common|also|as well",
         r"\b[A-Z] intersect [A-Z]\b|\bin both [A-Z] and [A-Z]\b",

@@ -244,6 +244,8 @@ _CLAUSES = {
     "outer join": lambda query: any(join.side for join in query.find_all(exp.Join)),
     "OR": lambda query: query.find(exp.Or) is not None,
     "UNION": lambda query: query.find(exp.Union) is not None,
+    "UNION ALL": lambda query: any(not union.args.get("distinct") for union in query.find_all(exp.Union)),
+    "UNION without ALL": lambda query: any(union.args.get("distinct") for union in query.find_all(exp.Union)),
     "INTERSECT": lambda query: query.find(exp.Intersect) is not None,
     "EXCEPT": lambda query: query.find(exp.Except) is not None,
     **{

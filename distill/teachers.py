@@ -15,7 +15,7 @@ from distilabel.typing import FormattedInput, GenerateOutput
 from pydantic import SecretStr, ValidationError
 
 from configs.errors import ConfigError
-from configs.files import fingerprint
+from configs.files import file_fingerprint, fingerprint
 from configs.schema import Config
 from distill.instructions import Messages, first_time, instruction
 from distill.ledger import CANNOT_PLAN
@@ -86,7 +86,13 @@ def _plan(cfg: Config) -> Teacher:
     def llm(folder: Path) -> LLM:
         return PlanLLM(**options)
 
-    return Teacher("plan", {"teacher": "plan"} | options, True, ask, llm, check=lambda: None)
+    settings = {"teacher": "plan", "code": _plan_code()} | options
+    return Teacher("plan", settings, True, ask, llm, check=lambda: None)
+
+
+def _plan_code() -> str:
+    """Return a fingerprint of the code that writes plans: traces of another version are not mixed with its own."""
+    return fingerprint([file_fingerprint(path) for path in sorted(Path(__file__).parent.glob("*.py"))])[:8]
 
 
 def _server(cfg: Config) -> Teacher:

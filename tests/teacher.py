@@ -28,10 +28,11 @@ def right(number: int) -> str:
 
 
 @contextmanager
-def serving(answer, delay_s: float = 0.0, again=None) -> Iterator[tuple[str, list[int]]]:
+def serving(answer, delay_s: float = 0.0, again=None, requests: list | None = None) -> Iterator[tuple[str, list[int]]]:
     """Serve until the block ends; yields the address and the numbers of the questions as they come in.
 
     answer: what it says, given the number: HTTP status, text and finish reason, or the whole body as bytes.
+    requests: gets each request.
     again: what it says, given number and chat, where a question comes with an answer that was rejected.
     """
     asked: list[int] = []
@@ -47,6 +48,8 @@ def serving(answer, delay_s: float = 0.0, again=None) -> Iterator[tuple[str, lis
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             assert self.path == "/v1/chat/completions"
+            if requests is not None:
+                requests.append(request)
             system, user, *more = request["messages"]
             assert "<think>" in system["content"]
             number = int(re.search(r"above (\d+)", user["content"]).group(1))
@@ -118,3 +121,14 @@ def start_stage(config: Path, key: str = KEY, options: tuple[str, ...] = ()) -> 
 
 def rows_of(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def wait_until(reached, seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)

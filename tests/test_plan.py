@@ -1,8 +1,6 @@
 """The offline teacher: plans say what the SQL does, in names that exist and words that the question has."""
 
 import re
-import sqlite3
-from pathlib import Path
 
 import pytest
 
@@ -12,6 +10,7 @@ from distill.plan_sql import plain_sql
 from sandbox import execute
 from tasks.schema import Schema, read_schema
 from tasks.task import Task
+from tests.singers import made
 
 SCRIPT = """
 CREATE TABLE country (id INTEGER PRIMARY KEY, name TEXT, continent TEXT);
@@ -39,7 +38,7 @@ GOLDEN = [
     (
         "Which country has the most cities?",
         "SELECT c.name FROM country c, city WHERE city.country_id = c.id GROUP BY c.id ORDER BY count(*) DESC LIMIT 1",
-        'open city, country\njoin country.id = city.country_id\ngroup country.id\nsort "most": count(*) desc\n'
+        'open city, country\njoin country.id = city.country_id\ngroup country.id\nsort "most cities": count(*) desc\n'
         "limit 1\ndeliver country.name",
     ),
     (
@@ -139,10 +138,7 @@ FORMS = [
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path: Path = tmp_path_factory.mktemp("plan") / "cities.sqlite"
-    with sqlite3.connect(path) as connection:
-        connection.executescript(SCRIPT)
-    return str(path)
+    return str(made(tmp_path_factory.mktemp("plan") / "cities.sqlite", SCRIPT))
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +168,7 @@ def test_full_plan(database: str, schema: Schema) -> None:
     assert [step.split(". ")[0] for step in steps] == ["1", "2", "3", "4", "5", "6"]
     assert steps[0] == '1. Open city ("cities"), then country ("country").'
     assert "look up" in steps[1].lower() and "country.id = city.country_id" in steps[1]
-    assert "number of rows in each group" in steps[3] and '"most"' in steps[3]
+    assert "number of rows in each group" in steps[3] and '"most cities"' in steps[3]
     assert steps[4] == "5. Take only the first row."
 
 

@@ -77,6 +77,37 @@ SLIPS = [
     ("group_dropped", "SELECT city, count(*) FROM customer GROUP BY city", None, "does not group by customer.city"),
     ("and_for_or", "SELECT 1 FROM customer WHERE age > 3 AND id = 1", None, "age > 3 or customer.id = 1; both"),
     (
+        "and_for_or",
+        "SELECT 1 FROM customer WHERE id = 1 AND (age > 3 OR age < 2)",
+        "(age > 3) AND",
+        "it wants customer.age > 3 and customer.age < 2 at once",
+    ),
+    (
+        "and_for_or",
+        "SELECT 1 FROM customer WHERE age > 3 AND id = 1 AND id < 9",
+        "AND id = 1) OR",
+        "content with (customer.age > 3 AND customer.id = 1) or customer.id < 9",
+    ),
+    (
+        "condition_dropped",
+        "SELECT 1 FROM customer WHERE id = 1 AND (age > 3 OR age < 2)",
+        "age > 3",
+        "rows with customer.age < 2 are asked for too",
+    ),
+    ("wrong_column", "SELECT avg(age) FROM customer", '"id"', "the average of customer.id instead of customer.age"),
+    (
+        "wrong_column",
+        "SELECT customer FROM purchase WHERE customer IN (SELECT id FROM customer)",
+        '"age"',
+        "its subquery delivers customer.age instead of customer.id",
+    ),
+    (
+        "set_operation_dropped",
+        "SELECT name FROM customer WHERE age > 3 INTERSECT SELECT name FROM customer WHERE id = 1",
+        "age > 3",
+        "that on customer where customer.id = 1;",
+    ),
+    (
         "join_condition_dropped",
         "SELECT name FROM customer JOIN purchase ON purchase.customer = customer.id",
         None,
@@ -102,6 +133,12 @@ def test_slips_in_words(kind, gold_sql, holds, said):
     misses = [miss.sql for miss in near_misses(gold_sql, COLUMNS) if miss.kind == kind]
     sql = next(sql for sql in misses if holds is None or holds in sql)
     assert any(said in way for way in slip_words(kind, gold_sql, sql, COLUMNS))
+
+
+def test_brackets_around_a_condition_do_not_change_what_is_said():
+    gold_sql = "SELECT name FROM customer WHERE (age > 3 OR id = 1)"
+    (said,) = slip_words("and_for_or", gold_sql, "SELECT name FROM customer WHERE age > 3 AND id = 1", COLUMNS)
+    assert said.startswith("it wants customer.age > 3 and customer.id = 1 at once")
 
 
 def test_a_slip_that_nobody_makes_is_not_told():

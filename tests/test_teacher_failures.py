@@ -14,7 +14,7 @@ import pytest
 
 from distill.ledger import ANSWERS, NO_ANSWER, read_answers
 from tasks.trace import render
-from tests.teacher import KEY, right, rows_of, serving, start_stage, write_run
+from tests.teacher import KEY, lines, right, rows_of, serving, start_stage, wait_until, write_run
 
 CHAT = [{"role": "system", "content": "<think>"}, {"role": "user", "content": "above 3", "key": "k-0"}]
 
@@ -59,6 +59,16 @@ def test_a_reply_without_counts_or_text_is_an_answer_all_the_same(tmp_path):
     (answer,) = read_answers(tmp_path).values()
     assert (answer.text, answer.trouble, answer.key) == (None, "cut", "k-0")
     assert answer.input_tokens is answer.output_tokens is None
+
+
+def test_a_server_gets_the_chat_alone_and_the_options(tmp_path):
+    requests = []
+    with serving(lambda number: (200, right(number), "stop"), requests=requests) as (url, _):
+        ask(url, tmp_path, options={"top_k": 5, "chat_template_kwargs": {"enable_thinking": False}})
+    (request,) = requests
+    assert request["messages"] == [CHAT[0], {"role": "user", "content": "above 3"}]  # not the ledger's key
+    assert (request["max_tokens"], request["top_k"]) == (50, 5)
+    assert request["chat_template_kwargs"] == {"enable_thinking": False}
 
 
 def test_a_server_that_is_too_slow_gives_no_answer(tmp_path):
@@ -152,17 +162,6 @@ def killed(stage: subprocess.Popen, path: Path, goal: int, wait_s: float) -> boo
     stage.kill()
     stage.communicate()
     return stage.returncode == 0
-
-
-def lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
-
-
-def wait_until(reached, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def processes_with(argument: str) -> list[str]:

@@ -194,3 +194,20 @@ def test_answers_are_judged_anew_by_other_limits_and_not_paid_again(tmp_path):
     assert Counter(asked) == {0: 1, 1: 1}
     assert [row["reason"] for row in rows_of(folder / "rejected.jsonl")] == ["right by luck"]
     assert len(rows_of(folder / "traces.jsonl")) == 1
+
+
+@pytest.mark.slow
+def test_a_model_in_this_process_answers_and_what_it_says_is_judged(tmp_path, tiny):
+    from models.sources import model_source
+
+    config = write_run(
+        tmp_path, "", questions=3, traces=3, teacher="transformers", model=str(model_source(tiny.name)),
+        base_url=None, max_new_tokens=16,
+    )  # fmt: skip
+    stage = start_stage(config)
+    _, said = stage.communicate(timeout=120)
+    answers = rows_of(tmp_path / "runs" / "asked" / "distill" / "answers.jsonl")
+    assert stage.returncode == 2 and len(answers) == 3, said
+    assert "none of 3 answers" in said.splitlines()[-1] and "× cut" in said
+    assert all(row["output_tokens"] == 16 and row["input_tokens"] > 100 for row in answers)
+    assert "Traceback" not in said and "Warning" not in said

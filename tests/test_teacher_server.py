@@ -103,6 +103,20 @@ def test_address_that_cannot_work_is_told(url, said):
         teacher_for(Config(name="x", distill=chosen)).check()
 
 
+def test_hugging_face_is_asked_with_its_own_key(monkeypatch):
+    from distill.teachers import teacher_for
+
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "not for them")
+    chosen = Distill(teacher="inference_endpoints", model="small")
+    with pytest.raises(ConfigError, match=r"HF_TOKEN is not set in the environment; https://router"):
+        teacher_for(Config(name="x", distill=chosen)).check()
+    monkeypatch.setenv("HF_TOKEN", KEY)
+    with serving(by_number) as (url, _):
+        chosen = Distill(teacher="inference_endpoints", model="small", base_url=url)
+        teacher_for(Config(name="x", distill=chosen)).check()
+
+
 @pytest.mark.slow
 def test_teacher_that_never_succeeds_is_dropped_after_a_trial(tmp_path):
     with serving(lambda number: (200, "I don't know.", "stop")) as (url, asked):
