@@ -2,7 +2,7 @@
 
     python -m bench.lucky SPIDER_FOLDER [--questions 500]
 
-From each gold query near misses are made (`distill/mutations.py`) and rewritings that mean the same
+From each gold query near misses are made (`tasks/mutations.py`) and rewritings that mean the same
 (`bench/rewritings.py`).  Those that give the gold rows on the database itself are then judged on its variants.
 What was measured is kept in --output, so that a run that was ended goes on where it was.
 """
@@ -25,9 +25,9 @@ from configs.errors import ConfigError
 from configs.files import append_jsonl, fingerprint, read_jsonl
 from configs.paths import cache_folder
 from configs.screen import progress, say
-from distill.mutations import Rewriting, near_misses
 from sandbox import execute
 from sandbox.variants import FORMAT, agree_on_all, variants
+from tasks.mutations import Rewriting, near_misses
 from tasks.schema import read_schema
 
 SHUFFLE = 0

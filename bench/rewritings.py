@@ -17,7 +17,7 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.simplify import simplify
 from sqlglot.optimizer.unnest_subqueries import unnest_subqueries
 
-from distill.mutations import Columns, Rewriting, read, sources
+from tasks.mutations import Columns, Rewriting, read, sources
 
 SQLGLOT_TRIPS = (AttributeError, TypeError, ValueError, KeyError, IndexError, RecursionError)
 """What escapes from sqlglot, now and then, for odd SQL."""

@@ -1,6 +1,6 @@
 """The judge's rules beside their published descriptions, and beside each other: python -m bench.rules SPIDER_FOLDER
 
-Each of Spider's gold queries against its near misses (`distill/mutations.py`), all rules on the same rows.  `bird` must
+Each of Spider's gold queries against its near misses (`tasks/mutations.py`), all rules on the same rows.  `bird` must
 agree with the comparison of sets, `spider` with a search through all orders of the columns (Zhong et al., 2020).
 """
 
@@ -21,9 +21,9 @@ from bench.lucky import read_golds
 from bench.rewritings import SQLGLOT_TRIPS
 from configs.errors import ConfigError
 from configs.screen import progress, say
-from distill.mutations import near_misses
 from sandbox import Limits, Result, execute_many
 from sandbox.judge import Rule, is_ordered, same_result
+from tasks.mutations import near_misses
 from tasks.schema import read_schema
 
 MOST_COLUMNS = 6

@@ -24,9 +24,9 @@ from rich.console import Console
 from rich.table import Table
 
 from configs.schema import Data
-from distill.mutations import near_misses
 from sandbox import Limits, execute, execute_many, judge_many, pool
 from tasks.load import load_tasks
+from tasks.mutations import near_misses
 from tasks.schema import read_schema
 
 Pair = tuple[str, str, str]

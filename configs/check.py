@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from configs.errors import ConfigError
 from configs.load import load_config, read_config, schema_problems
+from configs.presets import names, read_preset
 from configs.schema import Config
 from configs.trainer import trainer_problems
 
@@ -77,6 +78,8 @@ def _at(data: object, *keys: str) -> object:
 def _reward_problems(rewards: object, load_reward: LoadReward) -> list[str]:
     if rewards is None:
         rewards = [reward.model_dump() for reward in Config(name="defaults").rl.rewards]
+    if isinstance(rewards, str) and rewards in names():
+        rewards = read_preset(rewards)
     found: list[str] = []
     for number, reward in enumerate(rewards if isinstance(rewards, list) else []):
         name, params = _at(reward, "name"), _at(reward, "params") or {}

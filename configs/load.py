@@ -31,13 +31,24 @@ def read_config(path: str | Path, overrides: Sequence[str] = ()) -> dict:
         for override in overrides:
             _apply(merged, override)
         _refuse_resolvers(OmegaConf.to_container(merged, resolve=False), "")
-        return OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
+        return _rewards_beside(path.parent, OmegaConf.to_container(merged, resolve=True, throw_on_missing=True))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     except OmegaConfBaseException as error:
         where = f"{error.full_key}: " if error.full_key else ""
         hint = "; ${…} reaches the keys that the YAML itself sets" if isinstance(error, InterpolationKeyError) else ""
         raise ConfigError(f"{path}: {where}{(error.msg or str(error)).splitlines()[0]}{hint}") from None
+
+
+def _rewards_beside(folder: Path, data: dict) -> dict:
+    """Return the config with rewards of files beside it named by their place, so that it works from anywhere."""
+    section = data.get("rl")
+    rewards = section.get("rewards") if isinstance(section, dict) else None
+    for reward in rewards if isinstance(rewards, list) else []:
+        file, _, function = str(reward.get("name", "")).rpartition(":") if isinstance(reward, dict) else ("", "", "")
+        if file.endswith(".py") and (folder / file).is_file():
+            reward["name"] = f"{folder / file}:{function}"
+    return data
 
 
 def schema_problems(error: ValidationError) -> list[str]:

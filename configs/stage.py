@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from configs import folder
 from configs.check import check_config
-from configs.errors import ConfigError
+from configs.errors import ConfigError, Stopped
 from configs.folder import CHAIN, Begun, begin, finish
 from configs.screen import console, say
 
@@ -34,7 +34,7 @@ Options = Callable[[argparse.ArgumentParser], object]
 
 
 def main(stage: str, about: str, run: str, argv: list[str] | None = None, options: Options | None = None) -> int:
-    """Run one stage from the command line and return the exit status: 0, 2 for bad input, 130 when stopped.
+    """Run one stage from the command line and return the exit status: 0, 2 for bad input, 130 or 143 when stopped.
 
     about: what the stage reads and writes, for --help.
     run: "module:function" of `f(cfg: Config, fresh: bool) -> Path`; imported only once the config is known to
@@ -55,9 +55,9 @@ def main(stage: str, about: str, run: str, argv: list[str] | None = None, option
         complain(stage, error if isinstance(error, ConfigError) else _not_installed(error))
         folder.forget_untouched()
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         say(f"{stage}: stopped; the same command goes on: python -m {stage} {asked}")
-        return 130
+        return 143 if isinstance(stop, Stopped) else 130
     return 0
 
 

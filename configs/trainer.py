@@ -68,6 +68,7 @@ _RL = {
     "max_new_tokens": "use rl.max_completion_length",
     "max_prompt_length": "use rl.max_prompt_length",
     "reward_funcs": "use rl.rewards",
+    "shuffle_dataset": "the order is made by the stage: use seed, rl.easy_first and rl.pass_rate_samples",
     "reward_weights": "use rl.rewards: each has a weight",
     "remove_unused_columns": "the rewards need the columns; leave it out",
     "use_vllm": "use model.vllm",

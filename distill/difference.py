@@ -2,8 +2,8 @@
 
 from sqlglot import exp
 
-from distill.mutations import Columns, read, sources
-from distill.plan_text import expression_text
+from tasks.mutations import Columns, read, sources
+from tasks.sql_text import expression_text
 
 Pair = tuple[exp.Expr, exp.Expr | None]
 """What stands in the right query, and what the wrong one has in its place: None where it is left out."""

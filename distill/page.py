@@ -3,24 +3,21 @@
 What comes from files is text and nothing else: no markup, no control characters.
 """
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.measure import Measurement
-from rich.padding import Padding
 from rich.rule import Rule
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
 from configs.screen import printable
-from distill.clauses import on_lines
 from sandbox import Result
+from tasks.page import SQL_LEAST, head, inset, one_line, plan, sql_block
 
 if TYPE_CHECKING:
     from distill.show import Shown
@@ -29,12 +26,6 @@ LEVELS = {"L1": "green", "L2": "cyan", "L3": "yellow", "L4": "magenta"}
 ROWS = 5
 CELL = 28  # widest cell of a result
 BESIDE = 100  # from this width on, rows may stand beside the SQL
-SQL_LEAST, SQL_WIDEST = 48, 76
-
-_STEP = re.compile(r"(\s*)(?:step\s+)?(\d{1,3})\s?[.:)]\s+(.*)", re.IGNORECASE)
-_BULLET = re.compile(r"(\s*)(?:[-*•]\s+)?(.*)")
-_QUOTE = r'"[^"\n]+"'
-_NAME = r"(?:`[^`\n]+`|\b[^\W\d]\w*)\.(?:`[^`\n]+`|[^\W\d]\w*)|`[^`\n]+`"
 
 
 def page(shown: "Shown", result: Result | str, console: Console) -> RenderableType:
@@ -44,80 +35,49 @@ def page(shown: "Shown", result: Result | str, console: Console) -> RenderableTy
     """
     parts: list[RenderableType] = [_head(shown), ""]
     if shown.question:
-        parts.append(_inset(Text(printable(shown.question), "bold")))
+        parts.append(inset(Text(printable(shown.question), "bold")))
     if shown.evidence:
-        parts.append(_inset(Text(f"Hint: {printable(shown.evidence)}", "italic")))
+        parts.append(inset(Text(f"Hint: {printable(shown.evidence)}", "italic")))
     if shown.reason:
         why = f": {printable(shown.detail)}" if shown.detail else ""
-        parts.append(_inset(Text(f"✗ {printable(shown.reason)}{why}", "red")))
+        parts.append(inset(Text(f"✗ {printable(shown.reason)}{why}", "red")))
     if shown.trace:
-        parts += ["", _inset(plan(shown.trace.think))] if shown.trace.think else []
-        parts += ["", _inset(_sql_and_rows(shown.trace.sql, result, console))]
+        parts += ["", inset(plan(shown.trace.think))] if shown.trace.think else []
+        parts += ["", inset(_sql_and_rows(shown.trace.sql, result, console))]
     elif shown.answer:
-        parts += ["", _inset(Text(printable(shown.answer).strip()))]
+        parts += ["", inset(Text(printable(shown.answer).strip()))]
     return Group(*parts, "")
 
 
-def plan(think: str) -> Table:
-    """Return the steps of a plan, numbers and bullets in a column of their own."""
-    steps = Table.grid(padding=(0, 2, 0, 0))
-    steps.add_column(justify="right", style="dim")
-    steps.add_column(overflow="fold")
-    lines = [line for line in printable(think).split("\n") if line.strip()]
-    for line in lines:
-        if step := _STEP.fullmatch(line):
-            indent, mark, words = step.groups()
-        else:
-            indent, words = _BULLET.fullmatch(line).groups()
-            mark = "•" if len(lines) > 1 else ""
-        text = Text(words)
-        text.highlight_regex(_NAME, "cyan")
-        text.highlight_regex(_QUOTE, "green")
-        steps.add_row(mark, Padding(text, (0, 0, 0, min(len(indent), 8))))
-    return steps
-
-
 def _head(shown: "Shown") -> Rule:
-    facts = [
-        Text(shown.task_id, "bold"),
-        Text(shown.level, f"bold {LEVELS.get(shown.level, '')}".strip()),
-        Text(Path(shown.database).stem),
-        Text(shown.teacher),
-        Text(shown.split),
-    ]
-    told = [Text(_one_line(fact.plain, 40), fact.style) for fact in facts if fact.plain]
-    return Rule(Text(" · ").join(told), align="left", style="dim")
+    level = f"bold {LEVELS.get(shown.level, '')}".strip()
+    database = Path(shown.database).stem
+    return head([(shown.task_id, "bold"), (shown.level, level), (database, ""), (shown.teacher, ""), (shown.split, "")])
 
 
 def _sql_and_rows(sql: str, result: Result | str, console: Console) -> RenderableType:
     room = console.width - 4
     told = _outcome(result)
-    text = printable(sql)
     if not isinstance(result, Result) or not result.rows:
-        return Group(_sql(text, room), *(["", told] if told else []))
+        return Group(sql_block(sql, room), *(["", told] if told else []))
     rows = _table(result, room)
     width = Measurement.get(console, console.options, rows).maximum
     if console.width >= BESIDE and room - width - 4 >= SQL_LEAST:
         both = Table.grid(padding=(0, 4, 0, 0))
         both.add_column(width=room - width - 4)
-        both.add_row(_sql(text, room - width - 4), Group(rows, told))
+        both.add_row(sql_block(sql, room - width - 4), Group(rows, told))
         return both
-    return Group(_sql(text, room), "", rows, told)
-
-
-def _sql(sql: str, width: int) -> Syntax:
-    lines = on_lines(sql, min(width, SQL_WIDEST))
-    return Syntax(lines, "sql", theme="ansi_dark", background_color="default", word_wrap=True)
+    return Group(sql_block(sql, room), "", rows, told)
 
 
 def _outcome(result: Result | str) -> Text | None:
     """Return in words what came of the SQL; None where nothing is to be said."""
     if isinstance(result, str):
-        return Text(_one_line(f"not run: {result}", 300), "yellow") if result else None
+        return Text(one_line(f"not run: {result}", 300), "yellow") if result else None
     if result.status == "empty":
         return Text("no rows", "dim")
     if not result.runs:
-        return Text(_one_line(f"{result.status}: {result.message}", 300), "yellow")
+        return Text(one_line(f"{result.status}: {result.message}", 300), "yellow")
     count, columns = len(result.rows), len(result.columns)
     rows = f"{ROWS} of {count:,} rows" if count > ROWS else "1 row" if count == 1 else f"{count} rows"
     return Text(f" {rows}{f', {columns} columns' if columns > 8 else ''}", "dim")
@@ -130,14 +90,14 @@ def _table(result: Result, room: int) -> Table:
     used, columns = 1, list(zip(result.columns, *rows, strict=True))
     for place, (name, *values) in enumerate(columns):
         cells = [_cell(value) for value in values]
-        head = _one_line(name, CELL) or "?"
-        used += max(cell_len(head), *(cell.cell_len for cell in cells)) + 3
+        title = one_line(name, CELL) or "?"
+        used += max(cell_len(title), *(cell.cell_len for cell in cells)) + 3
         last = place == len(columns) - 1
         if used > room - (0 if last else 6) and place:  # 6: the column that tells of the rest
             table.add_column(f"+{len(columns) - place}", style="dim", no_wrap=True)
             return _filled(table, columns[:place], "…")
         number = all(isinstance(value, int | float) or value is None for value in values)
-        table.add_column(Text(head), justify="right" if number else "left", no_wrap=True)
+        table.add_column(Text(title), justify="right" if number else "left", no_wrap=True)
     return _filled(table, columns)
 
 
@@ -153,18 +113,4 @@ def _cell(value: object) -> Text:
         return Text("NULL", "dim")
     if isinstance(value, bytes):
         return Text(f"{len(value):,} bytes", "dim")
-    return Text(_one_line(str(value), CELL))
-
-
-def _one_line(text: str, width: int) -> str:
-    """Return text on one line of at most `width` cells.
-
-    >>> _one_line("a long\\n  name", 8)
-    'a long …'
-    """
-    line = " ".join(printable(text[: 8 * width]).split())
-    return line if cell_len(line) <= width else f"{set_cell_size(line, width - 1)}…"
-
-
-def _inset(inner: RenderableType) -> Padding:
-    return Padding(inner, (0, 2))
+    return Text(one_line(str(value), CELL))

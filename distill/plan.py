@@ -9,12 +9,12 @@ from distill.phrases import read_question
 from distill.plan_cot import free_thought
 from distill.plan_full import full_plan
 from distill.plan_phrases import with_quotes
-from distill.plan_scope import CannotPlan, resolve
 from distill.plan_short import short_plan
 from distill.plan_steps import blocks
 from distill.plan_words import Words
 from sandbox import execute
 from tasks.schema import Schema
+from tasks.scope import CannotPlan, resolve
 from tasks.task import Task
 
 Detail = Literal["short", "full", "free"]

@@ -17,7 +17,7 @@ from distill.phrases import (
     name_stems,
 )
 from distill.plan_cues import NO_NOUN
-from distill.plan_scope import Resolved
+from tasks.scope import Resolved
 
 
 class Named:

@@ -24,7 +24,7 @@ from distill.plan_cues import (
     SETS,
 )
 from distill.plan_named import Named
-from distill.plan_scope import Resolved
+from tasks.scope import Resolved
 
 
 def with_quotes(blocks: list[Block], question: Question, found: Resolved) -> list[Block]:

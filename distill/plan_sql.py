@@ -2,9 +2,9 @@
 
 from sqlglot import exp
 
-from distill.plan_scope import Resolved, Scope, Source, own_nodes, resolve
-from distill.plan_text import sql_text
 from tasks.schema import Schema, quoted
+from tasks.scope import Resolved, Scope, Source, own_nodes, resolve
+from tasks.sql_text import sql_text
 
 
 def plain_sql(sql: str, schema: Schema) -> str:

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from distill.plan_block import Block, Opened, Part, Step
-from distill.plan_joins import ReadOrder, conjuncts, read_steps
-from distill.plan_scope import CannotPlan, Resolved, Scope, arms, own_nodes, unwrap
-from distill.plan_text import expression_text, name_text
+from distill.plan_joins import ReadOrder, read_steps
+from tasks.conditions import conjuncts
+from tasks.scope import CannotPlan, Resolved, Scope, arms, own_nodes, unwrap
+from tasks.sql_text import expression_text, name_text
 
 _ROLES = {exp.In: "list", exp.Exists: "exists"}
 

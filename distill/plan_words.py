@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from distill.plan_cues import is_negated
-from distill.plan_scope import Resolved, Source, unwrap
-from distill.plan_text import expression_text
 from distill.plan_window import Told, window_words
 from tasks.schema import Column
+from tasks.scope import Resolved, Source, unwrap
+from tasks.sql_text import expression_text
 
 _MEANS = {exp.Avg: "the average of", exp.Sum: "the sum of", exp.Max: "the maximum of", exp.Min: "the minimum of"}
 _NUMBERS = (exp.Count, exp.Sum, exp.Avg, exp.Binary, exp.Window, exp.Round, exp.Var)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from distill.difference import named, text
-from distill.mutations import Columns, read, sources
-from distill.plan_text import name_text, sql_text
+from tasks.mutations import Columns, read, sources
 from tasks.schema import quoted
+from tasks.sql_text import name_text, sql_text
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,17 @@ from typing import Literal
 from sqlglot import exp
 
 from configs.files import fingerprint
-from distill.mutations import Columns, Rewriting, near_misses, read
-from distill.plan_names import names_in_plan
-from distill.plan_scope import CannotPlan
 from distill.plan_sql import plain_sql
-from distill.plan_text import sql_text
 from distill.refused import Refused, refused
 from distill.slips import slip_words
-from distill.story import CORRECTED
 from sandbox import Limits, Result, execute, judge_many
+from tasks.mutations import Columns, Rewriting, near_misses, read
+from tasks.plan_names import names_in_plan
 from tasks.prompt import flat
 from tasks.schema import Schema
+from tasks.scope import CannotPlan
+from tasks.sql_text import sql_text
+from tasks.story import CORRECTED
 from tasks.task import Task
 
 TRIES = 12  # wrong queries that are run for one question

@@ -1,26 +1,20 @@
 """`python -m distill show RUN`: traces the way people like to read them."""
 
 import argparse
-import os
 import random
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from rich.console import Console
-
 from configs.errors import ConfigError
 from configs.files import read_jsonl
-from configs.schema import Config
-from configs.stage import complain
 from distill.page import page
 from sandbox import Limits, Result, execute
+from tasks.show import count, page_screen, print_page, show_pages, stage_folder
 from tasks.task import Level
 from tasks.trace import Trace, parse
 
 LIMITS = Limits(timeout_s=2, memory_mb=256)
-WIDTHS = 80, 140  # of the page: wider lines are hard to read
 
 EPILOG = """\
 examples:
@@ -53,39 +47,14 @@ class Shown:
 
 def show(argv: list[str]) -> int:
     """Print traces of a run on stdout and return the exit status: 0, or 2 for bad input."""
-    args = _parser().parse_args(argv)
-    sys.stdout.reconfigure(errors="replace")
-    try:
-        path = run_folder(args.run) / ("rejected.jsonl" if args.rejected else "traces.jsonl")
-        _print(_rows(path, args), path, args)
-    except ConfigError as error:
-        complain("show", error)
-        return 2
-    except BrokenPipeError:  # `show … | head` ends quietly, at the interpreter's own last flush too
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    return show_pages(_print, _parser().parse_args(argv))
 
 
-def run_folder(run: str) -> Path:
-    """Return the distill folder of a run, given as its folder, its name or its config."""
-    path = Path(run)
-    if path.suffix in (".yaml", ".yml"):
-        from configs.check import check_config
-
-        path = check_config(path).folder
-    elif not path.is_dir():
-        path = Path(Config.model_fields["runs"].default, run)
-    if not path.is_dir():
-        raise ConfigError(f"no run {run!r} ({path} is no folder); give a run's folder, its name in runs/ or its config")
-    return path if path.name == "distill" else path / "distill"
-
-
-def _print(rows: list[Shown], path: Path, args: argparse.Namespace) -> None:
-    screen = _screen()
+def _print(args: argparse.Namespace) -> None:
+    path = stage_folder(args.run, "distill") / ("rejected.jsonl" if args.rejected else "traces.jsonl")
+    rows, screen = _rows(path, args), page_screen()
     for number in _choice(len(rows), args):
-        with screen.capture() as printed:
-            screen.print(page(rows[number], _result(rows[number]), screen))
-        print(*(line.rstrip() for line in printed.get().split("\n")), sep="\n", flush=True)
+        print_page(page(rows[number], _result(rows[number]), screen), screen)
     kind = f"{args.level or ''} {'rejected answers' if args.rejected else 'traces'}".strip()
     screen.print(f"{min(args.n, len(rows)):,} of {len(rows):,} {kind} in {path}", style="dim", soft_wrap=True)
 
@@ -133,12 +102,6 @@ def _result(shown: Shown) -> Result | str:
         return str(error)
 
 
-def _screen() -> Console:
-    console = Console(highlight=False, markup=False, emoji=False)
-    console.width = min(max(console.width, WIDTHS[0]), WIDTHS[1])
-    return console
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m distill show",
@@ -147,15 +110,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("run", metavar="RUN", help="a run's folder, its name in runs/, or its config")
-    parser.add_argument("-n", type=_count, default=3, metavar="N", help="how many (default %(default)s)")
+    parser.add_argument("-n", type=count, default=3, metavar="N", help="how many (default %(default)s)")
     parser.add_argument("--level", choices=get_args(Level), type=str.upper, help="only of this level")
     parser.add_argument("--task", metavar="ID", help="only this task")
     parser.add_argument("--seed", type=int, metavar="N", help="any, chosen by this seed; without it the first ones")
     parser.add_argument("--rejected", action="store_true", help="rejected answers, with the reason")
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number from 1")
-    return int(text)

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from sqlglot import exp
 
 from distill.difference import difference, named, text
-from distill.mutations import Columns
 from distill.phrases import name_stems
-from distill.plan_text import name_text
+from tasks.mutations import Columns
 from tasks.prompt import short_type
+from tasks.sql_text import name_text
 
 _AGGREGATES = {exp.Avg: "average", exp.Sum: "sum", exp.Max: "maximum", exp.Min: "minimum", exp.Count: "count"}
 _SETS = {
@@ -22,7 +22,7 @@ _LINKS = (exp.And, exp.Or)
 def slip_words(kind: str, gold_sql: str, sql: str, columns: Columns) -> list[str]:
     """Return ways to say what is wrong with `sql`, none where it cannot be said well.
 
-    kind: of `distill.mutations`.  gold_sql, sql: with tables' own names, as `plain_sql` writes them.
+    kind: of `tasks.mutations`.  gold_sql, sql: with tables' own names, as `plain_sql` writes them.
     """
     say = _WORDS.get(kind)
     if say is None:

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from distill.cost import spent
 from distill.curate import ANY, Standing, delivered, shortfalls
 from distill.ledger import KEPT, Entry
-from distill.story import is_repair
 from distill.work import Answers, Work
+from tasks.story import is_repair
 from tasks.trace import parse
 
 

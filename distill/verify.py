@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import sandbox
 from distill.ledger import KEPT, Answer, Verdict
-from distill.plan_names import names_in_plan
-from distill.story import contradictions, plan_part
 from sandbox import Limits, judge_many
 from sandbox.variants import agree_on_all
+from tasks.plan_names import names_in_plan
 from tasks.schema import read_schema
+from tasks.story import contradictions, plan_part
 from tasks.task import Task
 from tasks.trace import Kind, Trace, parse
 

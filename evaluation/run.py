@@ -18,6 +18,8 @@ from tasks.load import load_tasks
 from tasks.prompt import messages
 from tasks.task import Task
 
+HELD_OUT = {"databases": "not trained on", "questions": "that other questions were trained on"}
+
 
 def evaluate(cfg: Config, fresh: bool = False) -> Path:
     """Measure the models of evaluation.models; return the path of summary.json."""
@@ -35,9 +37,9 @@ def evaluate(cfg: Config, fresh: bool = False) -> Path:
     summary = _summary(cfg, begun.folder, adapters)
     write_json(begun.folder / "summary.json", summary)
     finish(begun, **{name: round(row["ex"], 4) for name, row in summary.items()})
-    databases = len({task.database for task in tasks})
+    over = f"{len({task.database for task in tasks})} databases {HELD_OUT[cfg.data.split]}"
     Console(width=None if Console().is_terminal else 120).print(
-        result_table(summary, f"{cfg.name}: {len(tasks)} questions over {databases} databases not trained on")
+        result_table(summary, f"{cfg.name}: {len(tasks)} questions over {over}")
     )
     wrote(begun, f"{', '.join(to_measure) or 'nothing new'} measured, summary.json")
     return begun.folder / "summary.json"
@@ -47,8 +49,9 @@ def _adapter(cfg: Config, name: Stage) -> Path | None:
     """Return the folder of the adapter that `name` stands for, None for the base model."""
     if name == "base":
         return None
-    folder = cfg.folder / name / "adapter"
-    if not folder.is_dir():
+    best = cfg.folder / name / "best"  # by EX on held-out questions, where rl kept one
+    folder = best if best.is_dir() else cfg.folder / name / "adapter"
+    if not (cfg.folder / name / "adapter").is_dir():
         measured = [
             each for each in cfg.evaluation.models if each == "base" or (cfg.folder / each / "adapter").is_dir()
         ]

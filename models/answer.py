@@ -1,4 +1,4 @@
-"""Answers of a model to prompts: greedy, in batches, stopped after </sql>."""
+"""Answers of a model to prompts: in batches, stopped after </sql>."""
 
 import time
 from collections.abc import Iterator
@@ -27,21 +27,34 @@ class Answer:
 
 
 class AfterSql(StoppingCriteria):
-    """Stops a row once it has closed its query; what follows would not be read."""
+    """Stops a row once it has closed its query, and said `then` tokens more; what follows would not be read."""
 
-    def __init__(self, tokenizer, prompt_tokens: int) -> None:
-        self.tokenizer, self.prompt_tokens = tokenizer, prompt_tokens
+    def __init__(self, tokenizer, prompt_tokens: int, then: int = 0) -> None:
+        self.tokenizer, self.prompt_tokens, self.then = tokenizer, prompt_tokens, then
+        self.stopped_at: dict[int, int] = {}  # row → tokens of its answer; what stands behind them is padding
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **_: object) -> torch.BoolTensor:
         """Return which of the B rows are done; input_ids: B × tokens so far."""
-        tails = self.tokenizer.batch_decode(input_ids[:, self.prompt_tokens :][:, -8:])
-        return torch.tensor(["</sql>" in tail for tail in tails], device=input_ids.device)
+        said = input_ids[:, self.prompt_tokens : input_ids.shape[1] - self.then]
+        tails = self.tokenizer.batch_decode(said[:, -8:])
+        done = ["</sql>" in tail for tail in tails]
+        for row in (row for row, is_done in enumerate(done) if is_done):
+            self.stopped_at.setdefault(row, input_ids.shape[1] - self.prompt_tokens)
+        return torch.tensor(done, device=input_ids.device)
 
 
 def answers(
-    model, tokenizer, prompts: list[list[dict[str, str]]], *, max_new_tokens: int, batch_size: int
+    model,
+    tokenizer,
+    prompts: list[list[dict[str, str]]],
+    *,
+    max_new_tokens: int,
+    batch_size: int,
+    temperature: float = 0.0,
 ) -> Iterator[list[tuple[int, Answer]]]:
     """Yield each batch as (position in `prompts`, answer) pairs, the longest prompts first.
+
+    temperature: of sampling from all tokens; 0: greedy.
 
     Longest first: prompts of like length share a batch, and a batch that doesn't fit fails at once.
     """
@@ -50,7 +63,7 @@ def answers(
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
-        answered = _batch(model, tokenizer, [texts[i] for i in batch], max_new_tokens)
+        answered = _batch(model, tokenizer, [texts[i] for i in batch], max_new_tokens, temperature)
         yield list(zip(batch, answered, strict=True))
 
 
@@ -68,17 +81,20 @@ def stopping_share(model, tokenizer, prompts: list[list[dict[str, str]]], *, max
     return stopped / len(batch)
 
 
-def _batch(model, tokenizer, texts: list[str], max_new_tokens: int) -> list[Answer]:
+def _batch(model, tokenizer, texts: list[str], max_new_tokens: int, temperature: float) -> list[Answer]:
     inputs = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False).to(model.device)
     length = inputs["input_ids"].shape[1]
     ends = _end_tokens(model, tokenizer)
+    sampling = {"do_sample": False}
+    if temperature:
+        sampling = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
     begun = time.monotonic()
     with torch.inference_mode():
         output = model.generate(
             input_ids=inputs["input_ids"],
             attention_mask=inputs["attention_mask"],
             max_new_tokens=max_new_tokens,
-            do_sample=False,
+            **sampling,
             pad_token_id=tokenizer.pad_token_id,
             eos_token_id=ends,
             repetition_penalty=1.0,  # some models ship another, which would count for greedy answers too

@@ -36,7 +36,8 @@ def prepare(cfg: Config, *, generates: bool = False) -> None:
         "torchao",
         "torch.utils._pytree",
         "bitsandbytes",
-    ):  # they report optional parts that are missing on CPU
+        "sqlglot",
+    ):  # they report optional parts that are missing on CPU, and what they cannot parse
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning)
     # PEFT looks for the base model's config under the name that the config gives, at every save.

@@ -93,6 +93,15 @@ def ready_to_answer(model, cfg: Model) -> None:
     model.eval()
 
 
+def ready_to_train(model, cfg: Model) -> None:
+    """Switch the model back from generation to training."""
+    if cfg.backend == "unsloth":
+        from unsloth import FastLanguageModel
+
+        FastLanguageModel.for_training(model)
+    model.train()
+
+
 def name_base(model, cfg: Model) -> None:
     """Make every save of the adapter name its base model as the config does, not by a folder of this machine."""
     model.peft_config["default"].base_model_name_or_path = cfg.name

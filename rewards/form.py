@@ -1,28 +1,22 @@
 """Does the answer have the form of a trace?  The plan in <think>, the query in <sql>, and no other text."""
 
 from rewards.text import Completion, text_of
-from tasks.trace import parse
-
-_TAGS = ("<think>", "</think>", "<sql>", "</sql>")
+from tasks.trace import Kind, parse
 
 
-def match_format_exactly(
-    prompts: list, completions: list[Completion], *, score: float = 1.1, **_: object
+def format_strict(
+    prompts: list,
+    completions: list[Completion],
+    *,
+    score: float = 1.0,
+    otherwise: float = 0.0,
+    answer: Kind = "plan",
+    **_: object,
 ) -> list[float]:
-    """Return `score` for a well-formed answer, 0.0 for any other.
+    """Return `score` for an answer that is one well-formed trace and nothing else, `otherwise` for any other.
 
-    Well-formed is what `tasks.trace.parse` takes: each tag once, in order, neither part blank, no other text.
+    Range: `otherwise` (0.0) or `score` (1.0).  Well-formed is what `tasks.trace.parse` takes, the same that a trace
+    must be to train on: each tag once, in order, neither part blank, no text before, between or after them.
+    answer: what an answer shows, as `data.answer`, which training passes on; `sql_only` has no <think>.
     """
-    return [score if parse(text_of(completion)) else 0.0 for completion in completions]
-
-
-def match_format_approximately(
-    prompts: list, completions: list[Completion], *, bonus: float = 0.125, penalty: float = 0.125, **_: object
-) -> list[float]:
-    """Return, summed over the four tags, `bonus` for each that stands once, −`penalty` for each that doesn't.
-
-    The published recipe (prodesk98, SQL-LLM-Distillation-GRPO) takes off 1.0 a tag.  Then one missing tag
-    outweighs right rows, and an answer without tags outweighs the rest of its group, so the default here is
-    gentler; `penalty: 1.0` gives the published values.
-    """
-    return [sum(bonus if text.count(tag) == 1 else -penalty for tag in _TAGS) for text in map(text_of, completions)]
+    return [score if parse(text_of(completion), answer) else otherwise for completion in completions]

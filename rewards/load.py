@@ -9,21 +9,31 @@ from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from inspect import Parameter, signature
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from types import ModuleType, NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from configs.errors import ConfigError
 
 Reward = Callable[..., list[float | None]]
 
 BUILTIN = {
-    "match_format_exactly": "rewards.form:match_format_exactly",
-    "match_format_approximately": "rewards.form:match_format_approximately",
     "sql_execution": "rewards.execution:sql_execution",
+    "result_similarity": "rewards.result:result_similarity",
+    "query_cost": "rewards.result:query_cost",
+    "schema_linking": "rewards.linking:schema_linking",
+    "sql_similarity": "rewards.similarity:sql_similarity",
+    "plan_faithfulness": "rewards.plan:plan_faithfulness",
+    "think_similarity": "rewards.plan:think_similarity",
+    "soft_overlong": "rewards.length:soft_overlong",
+    "repetition": "rewards.length:repetition",
+    "format_strict": "rewards.form:format_strict",
+    "match_format_exactly": "rewards.article:match_format_exactly",
+    "match_format_approximately": "rewards.article:match_format_approximately",
+    "check_sql_reward": "rewards.article:check_sql_reward",
 }
 
 # What training gives to a reward besides prompts and completions.
-COLUMNS = ("task_id", "question", "gold_sql", "database", "level")
+COLUMNS = ("task_id", "question", "gold_sql", "database", "level", "think")
 
 
 def load_reward(
@@ -42,7 +52,10 @@ def load_reward(
     params = {key: value for key, value in (defaults or {}).items() if key in _settings(function)} | params
     reward = update_wrapper(partial(function, **params), function)
     if name in BUILTIN:  # ours take an empty batch, and look at their settings before they look at answers
-        reward(prompts=[], completions=[], **{column: [] for column in COLUMNS})
+        try:
+            reward(prompts=[], completions=[], **{column: [] for column in COLUMNS})
+        except ValueError as error:  # a ConfigError, or limits of the sandbox that are none
+            raise error if isinstance(error, ConfigError) else ConfigError(f"reward {name!r}: {error}") from None
     return reward
 
 
@@ -132,6 +145,10 @@ def _fits(value: object, hint: Any) -> bool:
     """
     if get_origin(hint) is Literal:
         return value in get_args(hint)
+    if get_origin(hint) in (Union, UnionType):
+        return any(_fits(value, one) for one in get_args(hint))
+    if hint is NoneType:
+        return value is None
     if hint in (int, float):
         return isinstance(value, int | hint) and not isinstance(value, bool)
     return isinstance(value, hint) if hint in (str, bool, list, dict) else True
@@ -140,7 +157,9 @@ def _fits(value: object, hint: Any) -> bool:
 def _words(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return ", ".join(map(repr, get_args(hint)))
-    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+    if get_origin(hint) in (Union, UnionType):
+        return " or ".join(map(_words, get_args(hint)))
+    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", NoneType: "null"}
     return words.get(hint, hint.__name__)
 
 

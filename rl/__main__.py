@@ -1,14 +1,27 @@
-"""Command line of stage 3."""
+"""`python -m rl CONFIG [section.key=value …]`, and `python -m rl show RUN`."""
 
 import sys
 
-from configs.stage import main
+from configs import stage
 
 ABOUT = """\
 Stage 3: improve the adapter with GRPO: sample a group of answers per question, score each with the rewards,
 and make the better ones of each group more likely.
 reads   RUNS/NAME/sft/adapter, and the training questions
-writes  RUNS/NAME/rl/adapter, metrics.jsonl, completions.jsonl (each answer with its scores), checkpoint-*"""
+writes  RUNS/NAME/rl/adapter, metrics.jsonl, completions.jsonl (each answer with its scores), checkpoint-*
+
+`python -m rl show RUN [--step N] [--best | --worst]` prints answers of a run; show --help has its options.
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Return the exit status: 0, 2 for bad input, 130 or 143 when stopped."""
+    if argv[:1] == ["show"]:
+        from rl.show import show  # nothing that the stage needs
+
+        return show(argv[1:])
+    return stage.main("rl", ABOUT, "rl.train:train", argv)
+
 
 if __name__ == "__main__":
-    sys.exit(main("rl", ABOUT, "rl.train:train"))
+    sys.exit(main(sys.argv[1:]))

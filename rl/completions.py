@@ -1,4 +1,4 @@
-"""completions.jsonl: every sampled answer with its scores."""
+"""completions.jsonl: every sampled answer with its question, what came of its query, and its scores."""
 
 from pathlib import Path
 
@@ -9,23 +9,34 @@ from models.progress import forget_after
 
 
 class CompletionLog(TrainerCallback):
-    """Writes the completions of each step: step, prompt, completion, each reward unweighted, advantage."""
+    """Writes the completions of each step; the line of one has
+
+    step, task_id, question, gold_sql, prompt, completion; sql, status, correct, message and rows (rl.outcomes);
+    rewards (each by its name, unweighted, null where it could not judge), total (weighted), advantage.
+    """
 
     def __init__(self, folder: Path, trainer) -> None:
         self.path, self.trainer = folder / "completions.jsonl", trainer
+        asked = trainer.train_dataset.select_columns(["task_id", "question", "gold_sql"])
+        self.asked = {row["task_id"]: row for row in asked}
 
     def on_train_begin(self, args, state, control, **_: object) -> None:
         """Forget the completions after the checkpoint that training goes on from."""
-        forget_after(self.path, state.global_step)
+        if state.is_world_process_zero:
+            forget_after(self.path, state.global_step)
 
     def on_step_end(self, args, state, control, **_: object) -> None:
         """Write the completions of a step that generated some; the trainer keeps just those of the last batch."""
-        if (state.global_step - 1) % self.trainer.num_iterations:
-            return  # a step that learns from the same completions again
+        if not state.is_world_process_zero or (state.global_step - 1) % self.trainer.num_iterations:
+            return  # another process writes them, or the step learned from the same completions again
         logs = self.trainer._logs
-        names = list(logs["rewards"])
-        columns = zip(logs["prompt"], logs["completion"], logs["advantages"], *logs["rewards"].values(), strict=True)
-        for prompt, completion, advantage, *scores in columns:
-            row = {"step": state.global_step, "prompt": prompt, "completion": completion}
-            rewards = {name: None if score != score else score for name, score in zip(names, scores, strict=True)}
-            append_jsonl(self.path, row | {"rewards": rewards, "advantage": advantage})
+        weights = self.trainer.reward_weights.tolist()
+        columns = {name: logs[name] for name in ("prompt", "completion")} | logs["extra"]
+        for place, scores in enumerate(zip(*logs["rewards"].values(), strict=True)):
+            row = {name: values[place] for name, values in columns.items()}
+            rewards = {
+                name: None if score != score else score for name, score in zip(logs["rewards"], scores, strict=True)
+            }
+            total = sum(weight * (score or 0.0) for weight, score in zip(weights, rewards.values(), strict=True))
+            row = {"step": state.global_step} | self.asked[row["task_id"]] | row
+            append_jsonl(self.path, row | {"rewards": rewards, "total": total, "advantage": logs["advantages"][place]})

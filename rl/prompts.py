@@ -10,6 +10,7 @@ from configs.files import read_jsonl
 from configs.schema import Config
 from configs.screen import progress
 from models.template import prompt_text
+from rewards.asked import reference_plans
 from tasks.prompt import messages
 from tasks.task import Task
 
@@ -21,23 +22,40 @@ def not_contaminated(tasks: Sequence[Task], cfg: Config) -> list[Task]:
     return [task for task in tasks if task.task_id not in left_out]
 
 
-def prompts_that_fit(tasks: Sequence[Task], tokenizer, cfg: Config) -> tuple[Dataset, int]:
+def prompt_of(task: Task, cfg: Config) -> list[dict[str, str]]:
+    """Return the chat that puts a question to the model."""
+    return messages(task, cfg.data.schema_style, cfg.data.sample_values, cfg.data.answer)
+
+
+def prompt_tokens(tokenizer, prompt: list[dict[str, str]]) -> int:
+    """Return the length of a prompt."""
+    return len(tokenizer(prompt_text(tokenizer, prompt), add_special_tokens=False)["input_ids"])
+
+
+def prompts_that_fit(tasks: Sequence[Task], tokenizer, cfg: Config) -> tuple[list[Task], int]:
     """Return the questions whose prompt has at most rl.max_prompt_length tokens, and how many were left out.
 
-    Columns: `prompt` (chat messages) and those of Task.  TRL no longer cuts prompts, and a cut prompt would
-    lose its question; hence the filter.  ConfigError where fewer are left than a step takes.
+    TRL no longer cuts prompts, and a cut prompt would lose its question; hence the filter.  ConfigError where
+    fewer are left than a step takes.
     """
-    rows, lengths = [], []
+    fit, lengths = [], []
     with progress("rl: prompts", len(tasks)) as advance:
         for task in tasks:
-            prompt = messages(task, cfg.data.schema_style, cfg.data.sample_values, cfg.data.answer)
-            lengths.append(len(tokenizer(prompt_text(tokenizer, prompt), add_special_tokens=False)["input_ids"]))
+            lengths.append(prompt_tokens(tokenizer, prompt_of(task, cfg)))
             if lengths[-1] <= cfg.rl.max_prompt_length:
-                rows.append({"prompt": prompt, **asdict(task)})
+                fit.append(task)
             advance()
-    if len(rows) < cfg.rl.prompts_per_step:
+    if len(fit) < cfg.rl.prompts_per_step:
         raise ConfigError(
-            f"rl.max_prompt_length {cfg.rl.max_prompt_length}: {len(rows)} of {len(tasks)} prompts are that short, and "
+            f"rl.max_prompt_length {cfg.rl.max_prompt_length}: {len(fit)} of {len(tasks)} prompts are that short, and "
             f"a step takes rl.prompts_per_step {cfg.rl.prompts_per_step}; the shortest has {min(lengths)} tokens"
         )
-    return Dataset.from_list(rows), len(tasks) - len(rows)
+    return fit, len(tasks) - len(fit)
+
+
+def as_rows(tasks: Sequence[Task], cfg: Config) -> Dataset:
+    """Return a row for each question: `prompt` (chat messages), `think` (the reference plan, or blank), and Task's."""
+    plans = reference_plans(cfg)
+    return Dataset.from_list(
+        [{"prompt": prompt_of(task, cfg), "think": plans.get(task.task_id, ""), **asdict(task)} for task in tasks]
+    )

@@ -3,15 +3,20 @@
 In shapes: P questions per step, G completions of each, B = P × G rewards.
 """
 
+from math import ceil
 from pathlib import Path
 
+from configs.errors import ConfigError
+from configs.ranks import processes, rank
 from configs.schema import Config
 from configs.screen import say
 from configs.stage import begin, finish, wrote
 from models.adapter import check_adapter
 from models.environment import prepare
-from rewards import load_reward
+from models.together import from_first
+from rewards.score import Scorer
 from tasks.load import load_tasks
+from tasks.task import Task
 
 DEFAULTS = {
     "learning_rate": 5e-6,
@@ -29,56 +34,119 @@ Loss, β and temperature are TRL's own: given by name, Unsloth would take them a
 
 def train(cfg: Config, fresh: bool = False) -> Path:
     """Improve the SFT adapter; return the folder of the new one."""
-    limits = cfg.sandbox.model_dump()
-    rewards = [load_reward(reward.name, reward.params, defaults=limits) for reward in cfg.rl.rewards]
-    settings = cfg.model_dump(mode="json", include={"seed", "data", "model", "rl", "sandbox"})
+    scorer = Scorer.of_run(cfg, failures=cfg.folder / "rl" / "failed_reward.json")
+    settings = cfg.model_dump(
+        mode="json", include={"seed", "data", "model", "rl", "sandbox"}, exclude={"rl": {"stop_when_sick"}}
+    )
     sft_adapter = cfg.folder / "sft" / "adapter"
-    begun = begin(cfg, "rl", settings, {"SFT adapter": sft_adapter}, fresh)
+    if processes() > 1:
+        prepare(cfg, generates=True)
+    begun = from_first(lambda: begin(cfg, "rl", settings, {"SFT adapter": sft_adapter}, fresh))
     adapter = begun.folder / "adapter"
     if begun.status == "finished":
         return adapter
     check_adapter(sft_adapter, cfg.model)
-    tasks = load_tasks(cfg.data, cfg.seed).train
+    splits = load_tasks(cfg.data, cfg.seed)
 
     prepare(cfg, generates=True)
-    from trl import GRPOConfig, GRPOTrainer
+    from trl import GRPOConfig
 
     from models.load import add_adapter, load_adapter, load_model, name_base
-    from models.progress import Progress, last_checkpoint, save_adapter
-    from models.training import set_up, trainer_config
-    from rl.completions import CompletionLog
+    from models.progress import last_checkpoint, save_adapter
+    from models.stopping import run
+    from models.training import trainer_config
     from rl.prompts import not_contaminated, prompts_that_fit
-    from rl.reference import keep_reference
 
     args = trainer_config(GRPOConfig, "rl", _options(cfg, begun.folder), cfg.model, cfg.seed)
     model, tokenizer = load_model(cfg.model, vllm=cfg.model.vllm)
-    data, left_out = prompts_that_fit(not_contaminated(tasks, cfg), tokenizer, cfg)
-    say(f"  {len(data)} questions, {left_out} left out: prompt longer than {cfg.rl.max_prompt_length} tokens")
+    tasks, left_out = prompts_that_fit(not_contaminated(splits.train, cfg), tokenizer, cfg)
+    say(f"  {len(tasks)} questions, {left_out} left out: prompt longer than {cfg.rl.max_prompt_length} tokens")
     model = add_adapter(model, cfg.model, seed=cfg.seed, checkpointing=args.gradient_checkpointing)
     load_adapter(model, sft_adapter, cfg.model)
     name_base(model, cfg.model)
-    trainer = GRPOTrainer(
-        model=model,
-        processing_class=tokenizer,
-        train_dataset=data,
-        reward_funcs=rewards,
-        args=args,
-        callbacks=[Progress(begun.folder, "rl: steps")],
-    )
-    set_up(trainer)
-    keep_reference(trainer)
-    trainer.add_callback(CompletionLog(begun.folder, trainer))
-    checkpoint = last_checkpoint(begun.folder)
+    order = _order(cfg, begun.folder, args, model, tokenizer, tasks)
+    trainer = _trainer(cfg, begun.folder, args, model, tokenizer, order, scorer)
+    best = _best(cfg, begun.folder, trainer, tokenizer, splits.validation)
+    checkpoint = from_first(lambda: last_checkpoint(begun.folder))
     if checkpoint:  # where a reference lies beside the policy, the trainer brings back that one only
         load_adapter(trainer.model, Path(checkpoint), cfg.model)
-    done = trainer.train(resume_from_checkpoint=checkpoint)
+    done = run(trainer, checkpoint)
+    if rank():
+        return adapter
     save_adapter(trainer.model, tokenizer, adapter)
-    finish(begun, steps=done.global_step, questions=len(data), left_out=left_out)
-    wrote(
-        begun,
-        f"adapter after {done.global_step} steps of {cfg.rl.prompts_per_step} × {cfg.rl.generations} completions",
-    )
+    led = best.leading if best else None
+    facts = {"best_step": led["step"], "best_ex": led["ex"]} if led else {}
+    finish(begun, steps=done.global_step, questions=len(tasks), left_out=left_out, **facts)
+    size = f"{cfg.rl.prompts_per_step} × {cfg.rl.generations} completions"
+    wrote(begun, f"adapter after {done.global_step} steps of {size}" + _told(led))
     return adapter
+
+
+def _told(led: dict | None) -> str:
+    return f"; best/ is of step {led['step']}, EX {100 * led['ex']:.1f} % held out" if led else ""
+
+
+def _trainer(cfg: Config, folder: Path, args, model, tokenizer, order: list[Task], scorer: Scorer):
+    """Return TRL's trainer over the questions in their order, with our callbacks."""
+    from trl import GRPOTrainer
+
+    from models.progress import Progress
+    from models.training import set_up
+    from rl.completions import CompletionLog
+    from rl.health import Health
+    from rl.outcomes import noting
+    from rl.prompts import as_rows
+    from rl.reference import keep_reference
+    from rl.resample import Resampling
+
+    if cfg.rl.resample and processes() > 1:
+        raise ConfigError("rl.resample is for one process: each would replace other groups; set it to 0")
+    kind = Resampling if cfg.model.backend == "transformers" else GRPOTrainer  # Unsloth reads prompts its own way
+    trainer = kind(
+        model=model,
+        processing_class=tokenizer,
+        train_dataset=as_rows(order, cfg),
+        reward_funcs=noting(scorer.functions(cfg.rl.generations), cfg.sandbox, cfg.evaluation.judge),
+        args=args,
+        callbacks=[Progress(folder, "rl: steps"), Health(folder, cfg.rl.stop_when_sick)],
+    )
+    trainer.turns = cfg.rl.resample
+    set_up(trainer)
+    keep_reference(trainer)
+    trainer.add_callback(CompletionLog(folder, trainer))
+    return trainer
+
+
+def _order(cfg: Config, folder: Path, args, model, tokenizer, tasks: list[Task]) -> list[Task]:
+    """Return the questions of all steps, one after the other."""
+    from models.load import ready_to_answer, ready_to_train
+    from rl.signal import pass_rates, training_order
+
+    rl, rates = cfg.rl, {}
+    steps = args.max_steps if args.max_steps > 0 else ceil(args.num_train_epochs * len(tasks) / rl.prompts_per_step)
+    count = steps * rl.prompts_per_step
+    if rl.pass_rate_samples:
+        seen = training_order(tasks, {}, min(count, len(tasks)), easy_first=False, seed=cfg.seed)
+        ready_to_answer(model, cfg.model)
+        rates = pass_rates(model, tokenizer, seen, cfg, folder)
+        ready_to_train(model, cfg.model)
+        tasks = seen
+    return training_order(tasks, rates, count, rl.easy_first, cfg.seed)
+
+
+def _best(cfg: Config, folder: Path, trainer, tokenizer, validation):
+    """Return the callback that keeps the best adapter, added to the trainer; None where there is nothing to go by."""
+    from rl.best import Best, held_out
+
+    if not cfg.rl.ex_every:
+        return None
+    questions = held_out(validation, tokenizer, cfg)
+    if not questions:
+        say("  no validation question is short enough for rl.max_prompt_length, so no best/ is kept")
+        return None
+    best = Best(folder, trainer, tokenizer, questions, cfg)
+    trainer.add_callback(best)
+    return best
 
 
 def _options(cfg: Config, folder: Path) -> dict:
@@ -89,6 +157,11 @@ def _options(cfg: Config, folder: Path) -> dict:
     """
     rl = cfg.rl
     completions = rl.prompts_per_step * rl.generations
+    if completions % (rl.micro_batch * processes()):
+        raise ConfigError(
+            f"rl.micro_batch {rl.micro_batch} in {processes()} processes does not divide prompts_per_step × "
+            f"generations = {completions}; change one of them"
+        )
     return (
         DEFAULTS
         | rl.trainer
@@ -96,10 +169,11 @@ def _options(cfg: Config, folder: Path) -> dict:
             "output_dir": str(folder),
             "num_generations": rl.generations,
             "per_device_train_batch_size": rl.micro_batch,
-            "gradient_accumulation_steps": completions // rl.micro_batch,
+            "gradient_accumulation_steps": completions // (rl.micro_batch * processes()),
             "generation_batch_size": completions,
             "max_completion_length": rl.max_completion_length,
             "reward_weights": [reward.weight for reward in rl.rewards],
             "use_vllm": cfg.model.vllm,
+            "shuffle_dataset": False,  # the order is ours
         }
     )

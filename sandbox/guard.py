@@ -55,20 +55,27 @@ class Guard:
 
     denied: the thing that was denied first, as a sentence; over: the limit that was reached, "steps" or "time";
     declared: whether a query was denied because it is the first to use a virtual table or a table function.
+    ticks: how often SQLite has called since the statement began.
     """
 
     def __init__(self) -> None:
         self.denied, self.over, self.declared = "", "", False
+        self.ticks = 0
         self._deadline = 0.0
         self._ticks_left = 0
 
-    def begin(self, deadline: float, max_steps: int) -> None:
-        """Start a statement's time: until `deadline` by the monotonic clock, and for `max_steps` steps of the VM."""
+    def begin(self, deadline: float, max_steps: int, tick: int = TICK) -> None:
+        """Start a statement's time: until `deadline` by the monotonic clock, and for `max_steps` steps of the VM.
+
+        tick: after how many steps `tick` is called.
+        """
         self.denied, self.over, self.declared = "", "", False
-        self._deadline, self._ticks_left = deadline, max_steps // TICK
+        self._deadline, self._ticks_left = deadline, max_steps // tick
+        self.ticks = 0
 
     def tick(self) -> bool:
         """Return true, which stops SQLite, when the steps or the time are used up; called every TICK steps."""
+        self.ticks += 1
         self._ticks_left -= 1
         if self._ticks_left < 0:
             self.over = "steps"

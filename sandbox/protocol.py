@@ -7,6 +7,7 @@ The parent asks for many jobs at once, and the worker answers in order, some job
         a job is [database's number, sql] for rows, or [database's number, gold sql, sql] for a verdict
         → {"replies": [[…], …]}, again and again, until every job has its reply:
             ["rows", status, columns, rows, message, seconds], ["verdict", gold status, status, correct, message],
+            ["steps", number or None] for rows where `how` is "steps",
             ["unusable", why] where the database is none, ["later"] where quick_s was too short
             for it, ["waiting"] where the jobs before it took longer than share_s
     {"do": "build", "script": …, and the Limits}

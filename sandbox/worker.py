@@ -97,6 +97,9 @@ class Desk:
         quick_s = request["quick_s"]
         try:
             reader = self._reader(database)
+            if request["how"] == "steps":
+                result, steps = reader.steps(sqls[0], limits, quick_s)
+                return ["later"] if result is LATER else ["steps", steps if result.runs else None]
             if len(sqls) == 1:
                 result = reader.rows(sqls[0], limits, quick_s)
                 return ["later"] if result is LATER else ["rows", *vars(result).values()]

@@ -40,6 +40,7 @@ def train(cfg: Config, fresh: bool = False) -> Path:
 
     from models.load import add_adapter, load_model, name_base
     from models.progress import Progress, last_checkpoint, save_adapter
+    from models.stopping import run
     from models.template import check_template
     from models.training import last_loss, set_up, trainer_config
 
@@ -59,7 +60,7 @@ def train(cfg: Config, fresh: bool = False) -> Path:
         callbacks=[Progress(begun.folder, "sft: steps"), *_early_stopping(cfg)],
     )
     set_up(trainer)
-    done = trainer.train(resume_from_checkpoint=last_checkpoint(begun.folder))
+    done = run(trainer, last_checkpoint(begun.folder))
     save_adapter(trainer.model, tokenizer, adapter)
     stops = _stops(cfg, trainer.model, tokenizer, data["validation"] or data["train"])
     loss, traces = last_loss(trainer), len(data["train"])

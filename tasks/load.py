@@ -1,4 +1,4 @@
-"""The questions of a run: read, checked, and split so that no database stands in two parts."""
+"""The questions of a run: read, checked, and split so that no database, or else no query, stands in two parts."""
 
 import random
 from collections import Counter
@@ -41,30 +41,35 @@ class Splits:
 
 
 def load_tasks(data: Data, seed: int) -> Splits:
-    """Return the questions that `data` describes, split by database; the same for the same seed.
+    """Return the questions that `data` describes, split as data.split says; the same for the same seed.
 
     A test part of its own (`data.test_path`) is taken whole, and its questions are taken out of the others.
     """
     if data.source == "sample":
-        return _load_sample(data)
+        return _load_sample(data, seed)
     tasks, dropped = _load_part("data.path", str(data.path), "train", data)
     if data.test_path is None:
-        train, validation, test = split_by_database(tasks, data.validation_share, data.test_share, seed)
-        return Splits(train, validation, test, dict(dropped))
+        return Splits(*SPLITS[data.split](tasks, data.validation_share, data.test_share, seed), dict(dropped))
     test, more_dropped = _load_part("data.test_path", data.test_path, "test", data)
     tasks, repeated = _without(tasks, test)
     dropped += more_dropped + repeated
     if not tasks:
         raise ConfigError(f"data.path: every question of {data.path} stands in the test part too; split them first")
-    train, validation, _ = split_by_database(tasks, data.validation_share, 0.0, seed)
+    train, validation, _ = SPLITS[data.split](tasks, data.validation_share, 0.0, seed)
     return Splits(train, validation, _with_own_ids(test, tasks), dict(dropped))
 
 
-def _load_sample(data: Data) -> Splits:
-    """Return the embedded corpus in its own fixed split, so that scores on it can be compared."""
+def _load_sample(data: Data, seed: int) -> Splits:
+    """Return the embedded corpus in its own fixed split, so that scores on it can be compared.
+
+    Split by questions, it is only its training databases': the others stay unseen by whatever is trained.
+    """
     tasks, dropped = _narrow(list(load_sample()), data.max_columns)
     if not tasks:
         raise ConfigError(f"data.max_columns {data.max_columns} leaves no database of the sample; raise it")
+    if data.split == "questions":
+        tasks = [task for task in tasks if split_of(task) == "train"]
+        return Splits(*split_by_question(tasks, data.validation_share, data.test_share, seed), dict(+dropped))
     return Splits(*_parts(tasks, split_of), dict(+dropped))
 
 
@@ -86,6 +91,36 @@ def split_by_database(tasks: list[Task], validation_share: float, test_share: fl
     part |= dict.fromkeys(databases[:test], "test")
     part |= dict.fromkeys(databases[test : test + validation], "validation")
     return _parts(tasks, lambda task: part[task.database])
+
+
+def split_by_question(tasks: list[Task], validation_share: float, test_share: float, seed: int) -> Parts:
+    """Return train, validation and test; the shares are shares of each database's different queries.
+
+    Questions with the same query stay together: a paraphrase of a question that was trained on would be no test.
+    """
+    queries: dict[str, list[str]] = {}
+    for task in tasks:
+        queries.setdefault(task.database, []).append(task.gold_sql)
+    part: dict[tuple[str, str], str] = {}
+    for database, found in queries.items():
+        different = sorted(set(found))
+        random.Random(f"{seed}-{Path(database).stem}").shuffle(different)
+        test, validation = (round(len(different) * share) for share in (test_share, validation_share))
+        for place, query in enumerate(different):
+            name = "test" if place < test else "validation" if place < test + validation else "train"
+            part[database, query] = name
+    parts = _parts(tasks, lambda task: part[task.database, task.gold_sql])
+    for key, share, kept in zip(("validation", "test"), (validation_share, test_share), parts[1:], strict=True):
+        if (share and not kept) or not parts[0]:
+            most = max((len(set(found)) for found in queries.values()), default=0)
+            raise ConfigError(
+                f"data.split questions: data.{key}_share {share} of at most {most} different queries a database "
+                "leaves a part without questions; change the share, or data.split: databases"
+            )
+    return parts
+
+
+SPLITS = {"databases": split_by_database, "questions": split_by_question}
 
 
 def _parts(tasks: list[Task], part_of: Callable[[Task], str]) -> Parts:

@@ -7,7 +7,7 @@ from typing import Literal
 Kind = Literal["plan", "cot", "sql_only"]
 """What an answer shows before its query: the plan, reasoning in no set form, or nothing."""
 
-_TAGS = ("<think>", "</think>", "<sql>", "</sql>")
+TAGS = ("<think>", "</think>", "<sql>", "</sql>")
 _FORM = re.compile(r"\s*<think>(.*)</think>\s*<sql>(.*)</sql>\s*", re.DOTALL)
 _SQL_ALONE = re.compile(r"\s*<sql>(.*)</sql>\s*", re.DOTALL)
 _FENCE = re.compile(r"```(?:sqlite3?|sql)?[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
@@ -54,7 +54,7 @@ def parse(text: str, kind: Kind = "plan") -> Trace | None:
         once = match is not None and text.count("<sql>") == text.count("</sql>") == 1
         return Trace("", match[1].strip()) if once and match[1].strip() else None
     match = _FORM.fullmatch(text)
-    if match is None or any(text.count(tag) != 1 for tag in _TAGS):
+    if match is None or any(text.count(tag) != 1 for tag in TAGS):
         return None
     think, sql = match.group(1).strip(), match.group(2).strip()
     return Trace(think, sql) if think and sql else None

@@ -14,7 +14,7 @@ from configs.load import load_config
 from configs.trainer import options
 from tests.processes import ROOT, run_light
 
-FILES = sorted((ROOT / "configs").rglob("*.yaml"))
+FILES = sorted((ROOT / "configs").glob("*.yaml"))
 
 
 @pytest.fixture
@@ -176,3 +176,14 @@ def test_answers_within_two_seconds_and_without_torch(write, words):
     done = run_light("configs", *words)
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - start < 10  # 2 s on a quiet machine; the tests may run beside a training
+
+
+def test_a_reward_in_a_file_beside_the_config_is_found_from_anywhere(tmp_path):
+    (tmp_path / "mine.py").write_text("def f(completions, **_):\n    return [0.0 for _ in completions]\n")
+    config = tmp_path / "run.yaml"
+    config.write_text(
+        "name: x\nrl: {rewards: [{name: 'mine.py:f'}, {name: 'elsewhere.py:f'}, {name: format_strict}]}\n"
+    )
+    assert [reward.name for reward in load_config(config).rl.rewards] == [
+        f"{tmp_path / 'mine.py'}:f", "elsewhere.py:f", "format_strict"
+    ]  # fmt: skip

@@ -40,12 +40,16 @@ def test_level_of(expected, sql):
     [
         "", "  ;", "how many cities?", "SELECT FROM WHERE", "SELECT 'open", "DROP TABLE city", "SELECT 1; SELECT 2",
         "CREATE TABLE t (a INT, b IN ENUM (YEAR 'x'))", "PRAGMA table_info(city)", "INSERT INTO a SELECT * FROM b",
-        "SELECT " + "(" * 3000 + "1" + ")" * 3000,
+        "SELECT " + "(" * 3000 + "1" + ")" * 3000, "SELECT * FROM a" + " JOIN a" * 40,
     ],
 )  # fmt: skip
 def test_what_is_not_one_select_is_a_parse_error(sql):
     with pytest.raises(ParseError):
         level(sql)
+
+
+def test_joins_that_have_their_condition_may_be_many():
+    assert level("SELECT * FROM a" + " JOIN a ON a.x = a.x" * 40) == "L3"
 
 
 @given(st.text(alphabet="SELECT FROMab,()'\"*;1=\n-/", max_size=60))

@@ -13,7 +13,7 @@ from configs.errors import ConfigError
 from configs.schema import Data
 from sandbox import execute
 from tasks import gold
-from tasks.load import load_tasks, split_by_database
+from tasks.load import load_tasks, split_by_database, split_by_question
 from tasks.task import Task
 from tests.singers import made
 
@@ -58,6 +58,42 @@ def test_small_shares_still_get_a_database_of_three():
     assert [len(part) for part in split_by_database(tasks, 0.0, 0.0, 0)] == [3, 0, 0]
     with pytest.raises(ConfigError, match="leave none of 3 databases"):
         split_by_database(tasks, 0.5, 0.5, 0)
+
+
+def test_questions_can_be_held_out_of_every_database(tmp_path):
+    twice = {"db_id": "shop_0", "question": "Name one of shop 0?", "query": f"{GOOD} LIMIT 1"}
+    more = [{"db_id": "shop_0", "question": f"{n}?", "query": f"{GOOD} LIMIT {n}"} for n in range(3, 11)]
+    data = Data(source="spider", path=str(make_spider(tmp_path, 3, (twice, *more))), split="questions",
+                test_share=0.3, validation_share=0.2)  # fmt: skip
+    for seed in range(4):
+        splits = load_tasks(data, seed)
+        parts = [splits.train, splits.validation, splits.test]
+        assert sum(map(len, parts)) == 15 and splits == load_tasks(data, seed)
+        queries = [{(task.database, task.gold_sql) for task in part} for part in parts]
+        assert not queries[0] & queries[1] | queries[0] & queries[2] | queries[1] & queries[2]
+        large = [len([database for database, _ in part if "shop_0" in database]) for part in queries]
+        assert large == [5, 2, 3]  # of ten different queries
+        assert {database for database, _ in queries[2]} <= {database for database, _ in queries[0]}
+    assert any(load_tasks(data, seed).test != splits.test for seed in range(4))
+
+
+def test_a_database_with_one_query_has_none_to_hold_out():
+    tasks = [Task(str(n), "q", "", "SELECT 1", f"{n}.sqlite", "L1") for n in range(9)]
+    assert [len(part) for part in split_by_question(tasks, 0, 0, 0)] == [9, 0, 0]
+    with pytest.raises(ConfigError, match=r"data\.test_share 0\.2 of at most 1 different queries a database"):
+        split_by_question(tasks, 0, 0.2, 0)
+    with pytest.raises(ConfigError, match=r"leaves a part without questions"):
+        split_by_question(tasks, 0, 0.9, 0)
+
+
+def test_held_out_questions_of_the_sample_are_of_its_training_databases():
+    data = Data(split="questions", test_share=0.2, validation_share=0.05)
+    splits, whole = load_tasks(data, seed=0), load_tasks(Data(), seed=0)
+    parts = splits.train + splits.validation + splits.test
+    assert {task.task_id for task in parts} == {task.task_id for task in whole.train}
+    databases = {task.database for task in whole.train}
+    assert {task.database for task in splits.train} == {task.database for task in splits.test} == databases
+    assert 0.17 < len(splits.test) / len(parts) < 0.23
 
 
 def test_bad_golds_are_dropped_and_counted_by_reason(tmp_path):

@@ -7,13 +7,13 @@ import pytest
 
 from bench import lucky
 from bench.rewritings import equivalents
-from distill.mutations import near_misses
 from sandbox import Limits
 from sandbox import variants as module
 from sandbox.variant_chance import settled, single_subqueries
 from sandbox.variant_facts import NOTHING, Condition, Link, Slot
 from sandbox.variant_query import read_query
 from sandbox.variants import agree_on_all, variants
+from tasks.mutations import near_misses
 from tests.shop import JOIN, KEY_COLUMNS, rows
 from tests.singers import FOR_EVER, made
 

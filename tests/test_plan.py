@@ -5,9 +5,9 @@ import re
 import pytest
 
 from distill.plan import CannotPlan, read_order, write_plan
-from distill.plan_names import facts_of_sql, names_in_plan, unknown_names
 from distill.plan_sql import plain_sql
 from sandbox import execute
+from tasks.plan_names import facts_of_sql, names_in_plan, unknown_names
 from tasks.schema import Schema, read_schema
 from tasks.task import Task
 from tests.singers import made

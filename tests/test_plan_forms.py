@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from distill.plan import write_plan
-from distill.plan_names import facts_of_sql, names_in_plan
 from distill.plan_sql import plain_sql
 from sandbox import execute
+from tasks.plan_names import facts_of_sql, names_in_plan
 from tasks.schema import Schema
 from tests.shop import task_on
 

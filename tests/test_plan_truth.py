@@ -8,12 +8,12 @@ import pytest
 from sqlglot import exp
 
 from distill.plan import write_plan
-from distill.plan_joins import conjuncts
-from distill.plan_names import facts_of_sql, names_in_plan
-from distill.plan_text import expression_text
+from tasks.conditions import conjuncts
 from tasks.level import read_query
+from tasks.plan_names import facts_of_sql, names_in_plan
 from tasks.sample import load_sample
 from tasks.schema import read_schema
+from tasks.sql_text import expression_text
 from tasks.task import Task
 
 TASKS = load_sample()[::3]

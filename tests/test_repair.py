@@ -10,18 +10,18 @@ import pytest
 from configs.errors import ConfigError
 from configs.load import load_config
 from distill.difference import difference
-from distill.mutations import near_misses, read
 from distill.plan import write_plan
-from distill.plan_names import unknown_names
 from distill.plan_sql import plain_sql
 from distill.refused import refused
 from distill.repair import is_chosen, repair_think, rows_text
 from distill.slips import slip_words
-from distill.story import CORRECTED, contradictions, is_repair, plan_part
 from distill.teachers import PlanLLM
 from distill.verify import Answer, verify
 from sandbox import Limits, Result, execute, judge_many
+from tasks.mutations import near_misses, read
+from tasks.plan_names import unknown_names
 from tasks.schema import Schema
+from tasks.story import CORRECTED, contradictions, is_repair, plan_part
 from tasks.trace import parse
 from tests.shop import GOLDS, columns_of, task_on
 from tests.singers import made

@@ -1,7 +1,7 @@
-"""Rewards: what they pay, in which order, and how they are found."""
+"""Rewards: how they are found, checked and handed on."""
 
-import math
 import pickle
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -9,132 +9,34 @@ import pytest
 from configs.errors import ConfigError
 from rewards import BUILTIN, load_reward
 from rewards.__main__ import main
-from rewards.execution import sql_execution
-from rewards.form import match_format_approximately, match_format_exactly
 from tasks.trace import render
+from tests.cities import GOLD, columns
 from tests.processes import run_code
 
-GOLDEN = Path(__file__).parent / "golden" / "execution.sql"
-DATABASE = """
-CREATE TABLE country (name TEXT PRIMARY KEY, continent TEXT);
-CREATE TABLE city (name TEXT PRIMARY KEY, country TEXT REFERENCES country(name), population INTEGER);
-INSERT INTO country VALUES ('Italy', 'Europe'), ('Egypt', 'Africa');
-INSERT INTO city VALUES ('Turin', 'Italy', 860), ('Rome', 'Italy', 2870), ('Cairo', 'Egypt', 10100);
-"""
-GOLD = "SELECT name FROM city WHERE country = 'Italy'"
+PLAN = "open city\nfilter city.country = 'Italy'\ndeliver city.name"
+PENALTIES = {"soft_overlong", "repetition"}
+INSTALLED = [name for name in BUILTIN if name != "think_similarity" or find_spec("wordllama")]
 
 
-def golden_cases() -> list:
-    """The cases of execution.sql: a head `-- SCORE TITLE`, then the predicted and the gold query."""
-    cases = []
-    for block in GOLDEN.read_text().split("\n\n"):
-        head, _, queries = block.strip().partition("\n")
-        score, _, title = head.removeprefix("-- ").partition(" ")
-        sql, _, gold_sql = queries.removesuffix(";").rpartition(";\n")
-        cases.append(pytest.param(None if score == "none" else float(score), sql, gold_sql, id=title))
-    return cases
-
-
-def paid(*answers: str, gold_sql: str = GOLD, **settings) -> list[float | None]:
-    """What sql_execution pays for answers to one question."""
-    size = len(answers)
-    columns = {"gold_sql": [gold_sql] * size, "database": [DATABASE] * size, "task_id": ["t"] * size}
-    return sql_execution([""] * size, list(answers), **columns, **settings)
-
-
-@pytest.mark.parametrize(("score", "sql", "gold_sql"), golden_cases())
-def test_execution_golden(score, sql, gold_sql):
-    assert paid(render("A plan.", sql), gold_sql=gold_sql) == [score]
-
-
-def test_execution_golden_file_is_read_whole():
-    assert len(golden_cases()) == GOLDEN.read_text().count("\n--") + 1 >= 20
-
-
-def test_right_wrong_failing_and_silent_answers_stand_in_this_order():
-    right, wrong, failing, silent = paid(
-        render("plan", GOLD), render("plan", "SELECT 1"), render("plan", "SELEC"), "I don't know."
-    )
-    assert right > wrong > failing > silent
-
-
-def test_settings_of_execution_are_paid_out():
-    settings = {"right": 3.0, "runs": 0.5, "fails": -1.0, "nothing": -2.0}
-    answers = (render("plan", GOLD), render("plan", "SELECT 1"), render("plan", "SELEC"), "No.")
-    assert paid(*answers, **settings) == [3.0, 0.5, -1.0, -2.0]
-
-
-def test_query_without_tags_counts_but_gold_inside_think_does_not():
-    hidden, cut, fenced = paid(f"<think>{GOLD}</think> Done.", f"<think>Perhaps {GOLD}", f"Here:\n```sql\n{GOLD}\n```")
-    assert (hidden, cut, fenced) == (-0.1, -0.1, 1.0)
-
-
-def test_bird_judge_ignores_repetition():
-    answer = render("plan", "SELECT DISTINCT country FROM city")
-    assert paid(answer, gold_sql="SELECT country FROM city", judge="bird") == [1.0]
-    assert paid(answer, gold_sql="SELECT country FROM city", judge="multiset") == [0.1]
-
-
-def test_slow_query_does_not_run():
-    slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"
-    assert paid(render("plan", slow), timeout_s=0.3) == [0.0]
-
-
-def test_a_whole_batch_is_judged_in_one_call(monkeypatch):
-    from rewards import execution
-    from sandbox import judge_many
-
-    calls = []
-
-    def counted(items, *settings):
-        calls.append(len(items))
-        return judge_many(items, *settings)
-
-    monkeypatch.setattr(execution, "judge_many", counted)
-    paid(render("plan", GOLD), render("plan", GOLD), render("plan", "SELECT 1"))
-    assert calls == [3]
+def columns_of(size: int) -> dict[str, list]:
+    return columns(size) | {"question": ["Which cities of Italy are there?"] * size, "think": [PLAN] * size}
 
 
 def test_chat_and_plain_completions_are_paid_alike():
-    answer = render("plan", GOLD)
-    for name in BUILTIN:
-        columns = {"gold_sql": [GOLD] * 2, "database": [DATABASE] * 2}
+    answer = render(PLAN, GOLD)
+    for name in INSTALLED:
         chat = [{"role": "assistant", "content": answer}]
-        first, second = load_reward(name, {})(prompts=["", ""], completions=[answer, chat], **columns)
-        assert first == second > 0
+        first, second = load_reward(name, {})(prompts=["", ""], completions=[answer, chat], **columns_of(2))
+        assert first == second
+        assert first > 0 or name in PENALTIES
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "SELECT 1",
-        "<sql>SELECT 1</sql>",
-        "<think>plan</think>",
-        "Sure! " + render("plan", "SELECT 1"),
-        render("plan", "SELECT 1") + render("plan", "SELECT 1"),
-        "<sql>SELECT 1</sql><think>plan</think>",
-        render(" ", "SELECT 1"),
-    ],
-)
-def test_only_the_exact_form_is_paid_exactly(text):
-    assert match_format_exactly([""] * 2, [text, render("plan", "SELECT 1")]) == [0.0, 1.1]
-
-
-def test_each_tag_is_paid_once():
-    whole = render("plan", "SELECT 1")
-    answers = [whole, "<think>plan</think>", "plan", "<think>" + whole]
-    full, half, none, twice = match_format_approximately([""] * 4, answers)
-    assert (full, half, none, twice) == (0.5, 0.0, -0.5, 0.25)
-    assert math.isclose(match_format_approximately([""], ["plan"], penalty=1.0)[0], -4.0)
-
-
-@pytest.mark.parametrize("name", BUILTIN)
+@pytest.mark.parametrize("name", INSTALLED)
 def test_rewards_pickle_with_their_settings(name):
-    reward = load_reward(name, {"score": 2.0} if name == "match_format_exactly" else {})
+    reward = load_reward(name, {"score": 2.0} if name == "format_strict" else {})
     copy = pickle.loads(pickle.dumps(reward))
-    columns = {"gold_sql": [GOLD], "database": [DATABASE]}
-    answer = [render("plan", GOLD)]
-    assert copy([""], answer, **columns) == reward([""], answer, **columns)
+    answer = [render(PLAN, GOLD)]
+    assert copy([""], answer, **columns_of(1)) == reward([""], answer, **columns_of(1))
     assert copy.__name__ == name
 
 
@@ -168,14 +70,14 @@ def test_two_files_of_one_name_stay_apart(tmp_path):
 
 
 def test_dotted_reward_is_found():
-    assert load_reward("rewards.form:match_format_exactly", {"score": 1.0})([""], ["no"]) == [0.0]
+    assert load_reward("rewards.form:format_strict", {"score": 1.0})([""], ["no"]) == [0.0]
 
 
 @pytest.mark.parametrize(
     ("name", "params", "said"),
     [
         ("sql_executon", {}, "did you mean 'sql_execution'"),
-        ("rewards.form:match_format", {}, "has no 'match_format'"),
+        ("rewards.form:format", {}, "has no 'format' (did you mean 'format_strict'?)"),
         ("rewards.nowhere:x", {}, "cannot import rewards.nowhere"),
         ("nowhere.py:x", {}, "no such file: nowhere.py"),
         ("rewards.load:BUILTIN", {}, "is a dict, not a function"),
@@ -185,8 +87,13 @@ def test_dotted_reward_is_found():
         ("sql_execution", {"workers": 1.5}, "workers is 1.5, allowed: a whole number"),
         ("sql_execution", {"right": True}, "right is True"),
         ("sql_execution", {"judge": "text"}, "allowed: 'ordered', 'multiset', 'bird', 'spider'"),
-        ("sql_execution", {"runs": 1.0}, "needed: right > runs >= fails >= nothing"),
-        ("sql_execution", {"fails": -1.0}, "needed: right > runs >= fails >= nothing"),
+        ("sql_execution", {"runs": 1.0}, "needed: right > runs >= empty >= fails >= nothing"),
+        ("sql_execution", {"fails": -1.0}, "needed: right > runs >= empty >= fails >= nothing"),
+        ("sql_execution", {"empty": 0.2}, "needed: right > runs >= empty >= fails >= nothing"),
+        ("sql_execution", {"empty": "no"}, "empty is 'no', allowed: a number or null"),
+        ("sql_execution", {"variants": -1}, "variants is -1, allowed: 0 (none) or more"),
+        ("sql_execution", {"timeout_s": 0}, "reward 'sql_execution': limit timeout_s=0: give 0.001"),
+        ("result_similarity", {"near": 1.0}, "near is 1.0, allowed: 0 to less than 1"),
         ("math:sqrt", {}, "must end in **_"),
     ],
 )

@@ -15,7 +15,7 @@ from models.progress import save_adapter
 from models.sources import model_source
 from models.training import trainer_config
 from rl import train as stage
-from rl.prompts import not_contaminated, prompts_that_fit
+from rl.prompts import as_rows, not_contaminated, prompts_that_fit
 from rl.reference import keep_reference
 from sandbox import database_file
 from tasks.load import Splits
@@ -28,6 +28,11 @@ def vowels(completions, *, scale: float = 1.0, **_):
 
 def unsure(completions, **_):
     return [None if index % 2 else 1.0 for index, _ in enumerate(completions)]
+
+def mostly_mute(completions, question, **_):
+    """Return the number of letters for one question, and the same for every answer to the others."""
+    lengths = [float(len(said[0]["content"])) for said in completions]
+    return [length if asked.count("Say!") == 2 else 1.0 for length, asked in zip(lengths, question)]
 
 def broken(completions, **_):
     return [1 / 0 for _ in completions]
@@ -65,7 +70,7 @@ def run(tiny, tasks, sft_adapter, tmp_path, monkeypatch):
     write_whole(tmp_path / "my_rewards.py", REWARDS)
     monkeypatch.setattr(stage, "load_tasks", lambda data, seed: Splits(tasks, (), (), {}))
 
-    def run(*rewards: str, **trainer: object) -> Path:
+    def run(*rewards: str, resample: int = 0, **trainer: object) -> Path:
         cfg = Config(
             name="trial",
             runs=str(tmp_path),
@@ -75,6 +80,7 @@ def run(tiny, tasks, sft_adapter, tmp_path, monkeypatch):
                 generations=4,
                 micro_batch=4,
                 max_completion_length=12,
+                resample=resample,
                 rewards=[Reward(name=f"{tmp_path}/my_rewards.py:{reward}") for reward in rewards],
                 trainer=QUIET | {"max_steps": 2} | trainer,
             ),
@@ -91,8 +97,9 @@ def run(tiny, tasks, sft_adapter, tmp_path, monkeypatch):
 def test_longer_prompts_are_left_out_and_counted(tiny, tasks):
     tokenizer = AutoTokenizer.from_pretrained(model_source("tiny"))
     cfg = Config(name="trial", model=tiny, rl=Rl(max_prompt_length=100, prompts_per_step=1))
-    data, left_out = prompts_that_fit(tasks, tokenizer, cfg)
-    assert (len(data), left_out) == (3, 1)
+    fit, left_out = prompts_that_fit(tasks, tokenizer, cfg)
+    assert (len(fit), left_out) == (3, 1)
+    data = as_rows(fit, cfg)
     assert data["task_id"] == ["0", "1", "2"] and data[1]["gold_sql"] == "SELECT count(*) FROM city"
     assert {"prompt", "question", "database", "level"} <= set(data.column_names)
     assert [message["role"] for message in data[0]["prompt"]] == ["system", "user"]
@@ -137,6 +144,9 @@ def test_the_completions_are_written_down_with_scores_and_advantages(run, sft_ad
     for row in rows:
         assert row["rewards"]["vowels"] == sum(letter in "aeiou" for letter in row["completion"])
         assert "How many cities?" in row["prompt"] and isinstance(row["advantage"], float)
+        assert row["question"].strip() in row["prompt"] and row["question"].count("Say!") == int(row["task_id"])
+        assert (row["gold_sql"], row["status"], row["sql"]) == ("SELECT count(*) FROM city", "no_sql", None)
+        assert row["total"] == row["rewards"]["vowels"] + (row["rewards"]["unsure"] or 0)
     assert [row["rewards"]["unsure"] for row in rows] == [1.0, None] * 8
     for start in range(0, 16, 4):  # the groups: one prompt each, advantages around 0, the highest for the best answer
         group = rows[start : start + 4]
@@ -176,8 +186,9 @@ def test_without_its_copy_the_reference_would_be_the_base_model(run, monkeypatch
 
 
 def test_a_bug_in_a_reward_stops_the_run_and_is_no_score(run, tmp_path):
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ConfigError, match="broken' fails with ZeroDivisionError"):
         run("vowels", "broken")
+    assert read_json(tmp_path / "trial" / "rl" / "failed_reward.json")["batch"]["gold_sql"]
     assert not (tmp_path / "trial" / "rl" / "adapter").exists()
     assert not (tmp_path / "trial" / "rl" / "completions.jsonl").exists()
 
@@ -190,3 +201,16 @@ def test_a_run_killed_after_its_last_checkpoint_still_gets_its_adapter(run):
     assert run("vowels", save_strategy="steps", save_steps=1) == folder
     assert (folder / "adapter" / "adapter_model.safetensors").exists()
     assert read_jsonl(folder / "completions.jsonl") == rows
+
+
+def test_silent_groups_are_replaced_by_other_questions(run):
+    folder = run("mostly_mute", resample=3)
+    steps = {row["step"]: row for row in read_jsonl(folder / "metrics.jsonl") if "reward" in row}
+    rows = read_jsonl(folder / "completions.jsonl")
+    assert len(rows) == 2 * 8
+    for step in (1, 2):
+        asked = [row["question"].count("Say!") for row in rows if row["step"] == step]
+        assert 2 in asked[::4] and all(len(set(asked[start : start + 4])) == 1 for start in (0, 4))
+        moved = [abs(row["advantage"]) > 1e-6 for row in rows if row["step"] == step]
+        assert moved == [count == 2 for count in asked]
+    assert sum(row["replaced_groups"] for row in steps.values()) >= 1  # at most one step drew that question itself

@@ -14,10 +14,10 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from configs.files import write_jsonl
-from distill.clauses import on_lines
 from distill.page import page
 from distill.show import Shown, show
 from sandbox import Result
+from tasks.clauses import on_lines
 from tasks.trace import Trace, parse, render
 from tests.processes import ROOT, run_light
 from tests.singers import made

@@ -84,8 +84,7 @@ def test_training_leaves_adapter_metrics_and_completions(chain, learner):
     for row in rows:
         assert row.keys() == {"step", "prompt", "completion", "rewards", "advantage"}
         assert list(row["rewards"]) == [
-            "match_format_exactly",
-            "match_format_approximately",
+            "format_strict",
             "sql_execution",
             "vowels",
         ]

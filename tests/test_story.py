@@ -2,10 +2,10 @@
 
 import pytest
 
-from distill.mutations import near_misses
 from distill.plan import write_plan
 from distill.plan_sql import plain_sql
-from distill.story import CORRECTED, contradictions, is_repair, plan_part
+from tasks.mutations import near_misses
+from tasks.story import CORRECTED, contradictions, is_repair, plan_part
 from tests.shop import GOLDS, columns_of, task_on
 
 NOT_TOLD = {"union_all", "set_operation_swapped"}

@@ -14,7 +14,7 @@ SELECT name FROM city;
 SELECT COUNT(*) AS how_many FROM city;
 SELECT COUNT(*) FROM city;
 
--- 1.0 no rows, and none wanted
+-- none no rows, and none wanted, which rows cannot tell from luck
 SELECT name FROM city WHERE population < 0;
 SELECT name FROM city WHERE country = 'Mars';
 

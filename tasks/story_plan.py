@@ -4,9 +4,9 @@ import re
 from collections.abc import Set
 from dataclasses import dataclass
 
-from distill.plan_names import names_in_plan
-from distill.story_sql import A_QUERY, AGGREGATES, Compared, constant_text, plain_subject, turned
+from tasks.plan_names import names_in_plan
 from tasks.schema import Schema
+from tasks.story_sql import A_QUERY, AGGREGATES, Compared, constant_text, plain_subject, turned
 
 _NAME = r"(?:[^\W\d]\w*|`[^`\n]+`)"
 _COLUMN = rf"{_NAME}\.(?:{_NAME}|\"[^\"\n]+\"|\[[^\]\n]+\])"

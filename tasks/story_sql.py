@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from distill.plan_joins import join_conditions
-from distill.plan_scope import Resolved, Scope, own_nodes, resolve, unwrap
-from distill.plan_text import expression_text
+from tasks.conditions import join_conditions
 from tasks.schema import Schema
+from tasks.scope import Resolved, Scope, own_nodes, resolve, unwrap
+from tasks.sql_text import expression_text
 
 Compared = tuple[str, str, str]
 """What is compared (as `subject` writes it), the operator, and with what: a constant, another subject, or A_QUERY."""
@@ -90,7 +90,9 @@ def subject(tree: exp.Expr) -> str:
     >>> subject(parse_one("COUNT(T1.id)")), subject(parse_one('T1."Head Count"'))
     ('count(*)', 'headcount')
     """
-    return plain_subject(expression_text(tree.expressions[0] if isinstance(tree, exp.Distinct) else tree, {}))
+    return plain_subject(
+        expression_text(next(iter(tree.expressions), tree) if isinstance(tree, exp.Distinct) else tree, {})
+    )
 
 
 def plain_subject(text: str) -> str:

@@ -4,9 +4,9 @@ import re
 
 from sqlglot import exp
 
-from distill.plan_joins import join_conditions
-from distill.plan_scope import Resolved, resolve
+from tasks.conditions import join_conditions
 from tasks.schema import Schema
+from tasks.scope import Resolved, resolve
 
 _NAME = r"(?:[^\W\d]\w*|`[^`\n]+`)"
 _TOKEN = re.compile(

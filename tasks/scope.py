@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 from sqlglot.errors import ParseError
 
-from distill.plan_text import sql_text
 from tasks.level import read_query
 from tasks.schema import Schema
+from tasks.sql_text import sql_text
 
 Withs = dict[str, tuple[exp.Expr, tuple[str, ...]]]
 """The WITH queries in sight: name → query and its columns."""

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from sqlglot import exp
 from sqlglot.errors import ParseError
 
-from distill.plan_scope import CannotPlan
-from distill.story_plan import PlanStory, bare, read_plan
-from distill.story_sql import SqlStory, read_sql
 from tasks.level import read_query
 from tasks.schema import Schema
+from tasks.scope import CannotPlan
+from tasks.story_plan import PlanStory, bare, read_plan
+from tasks.story_sql import SqlStory, read_sql
 from tasks.trace import Kind
 
 CORRECTED = "Corrected plan:"
@@ -126,15 +126,51 @@ def contradictions(think: str, sql: str, schema: Schema, kind: Kind = "plan") ->
     except CannotPlan as error:
         return [f"the SQL cannot be compared with the plan: {error}"]
     plan = read_plan(plan_part(think), schema)
+    return [*_untold(plan, story), *_untrue(plan, story)]
+
+
+def faithfulness(think: str, sql: str, schema: Schema) -> float:
+    """Return which share of what the SQL does its plan tells, less what the plan says and the SQL does not do.
+
+    Each table, joined, filtered, grouped, sorted, delivered or otherwise read column, constant, limit, join and clause
+    is one fact of the SQL: (facts − facts that are not told − untrue statements) / facts, at least 0.0; 1.0 where
+    `contradictions` finds none.  0.0 for SQL without tables, of which there is nothing to tell; CannotPlan where names
+    in the SQL lead nowhere.
+    """
+    story = read_sql(sql, schema)
+    plan = read_plan(plan_part(think), schema)
+    wrong = len(_untold(plan, story)) + len(_untrue(plan, story))
+    return max(0.0, 1 - wrong / _facts(story)) if story.tables else 0.0
+
+
+def _untold(plan: PlanStory, story: SqlStory) -> list[str]:
+    """Return what the SQL does and the plan does not say."""
+    links = story.links - plan.compared.keys() if story.links & plan.compared.keys() else set()
     return [
         *_missing_tables(plan.text, story.tables, plan.tables),
-        *_said(plan.tables - story.tables, "the plan opens {}, which the SQL does not read"),
-        *_said(plan.columns - story.used, "the plan names {}, which the SQL does not use"),
         *_missing_columns(plan, story),
         *_missing_constants(plan, story),
+        *_said((" ".join(link) for link in links), "the SQL has {}, the plan joins in another way"),
+        *_missing_clauses(plan, story),
+    ]
+
+
+def _untrue(plan: PlanStory, story: SqlStory) -> list[str]:
+    """Return what the plan says and the SQL does not do."""
+    return [
+        *_said(plan.tables - story.tables, "the plan opens {}, which the SQL does not read"),
+        *_said(plan.columns - story.used, "the plan names {}, which the SQL does not use"),
         *_other_expressions(plan, story),
         *_other_clauses(plan, story),
     ]
+
+
+def _facts(story: SqlStory) -> int:
+    """Return how many lines `_untold` could have, at most."""
+    places = (story.joined, story.filtered, story.grouped, story.ordered, story.delivered)
+    clauses = {name for name in _told_clauses(story) if name in story.clauses and _CLAUSES[name].needs}
+    sets = (story.tables, *places, story.read.difference(*places), story.constants, story.counts, story.links, clauses)
+    return sum(map(len, sets)) + len(story.limits - {"1"})
 
 
 def _said(names: Iterable[str], text: str) -> list[str]:
@@ -225,25 +261,33 @@ def _other_expressions(plan: PlanStory, story: SqlStory) -> list[str]:
     taken = {of: {name for name, what in story.aggregates if what == of} - {"count"} for _, of in plan.aggregates}
     aggregates = {text for (name, of), text in plan.aggregates.items() if taken[of] and name not in taken[of]}
     groups = plan.grouped - {bare(_written(column)) for column in story.grouped} if story.plain_groups else set()
-    links = story.links - plan.compared.keys() if story.links & plan.compared.keys() else set()
     return [
         *_said(compared, "the plan says {}, which the SQL does not compare"),
-        *_said((" ".join(link) for link in links), "the SQL has {}, the plan joins in another way"),
         *_said(aggregates, "the plan takes {}, the SQL another aggregate of it"),
         *_said(groups, "the plan groups by {}, the SQL does not"),
         *_said(plan.limits - story.limits if story.limits else (), "the plan cuts at row {}, the SQL does not"),
     ]
 
 
+def _told_clauses(story: SqlStory) -> list[str]:
+    """Return the clauses that a plan must or must not speak of, whether the SQL has them or not."""
+    return [name for name in _CLAUSES if "a window" not in story.clauses or name not in _IN_WINDOWS]
+
+
+def _missing_clauses(plan: PlanStory, story: SqlStory) -> list[str]:
+    return [
+        f"the SQL has {name}, of which the plan says nothing"
+        for name in _told_clauses(story)
+        if name in story.clauses and not re.search(_CLAUSES[name].needs, plan.text, re.IGNORECASE)
+    ]
+
+
 def _other_clauses(plan: PlanStory, story: SqlStory) -> list[str]:
     lines = []
-    for name, clause in _CLAUSES.items():
-        if "a window" in story.clauses and name in _IN_WINDOWS:
-            continue
-        if name in story.clauses:
-            if not re.search(clause.needs, plan.text, re.IGNORECASE):
-                lines.append(f"the SQL has {name}, of which the plan says nothing")
-        elif clause.means and clause.without not in story.clauses and clause.within in {"", *story.clauses}:
+    for name in _told_clauses(story):
+        clause = _CLAUSES[name]
+        allowed = name in story.clauses or clause.without in story.clauses
+        if clause.means and not allowed and clause.within in {"", *story.clauses}:
             hit = re.search(clause.means, plan.said, clause.flags)
             lines += [f"the plan says {hit.group()!r}, the SQL has no {name}"] if hit else []
     return lines

@@ -1,0 +1,119 @@
+"""A GRPO step of ours against a bare TRL script with the same model, questions, rewards and settings, in one run.
+
+    python -m bench.rl_step CONFIG [--steps 6] [--rounds 2] [section.key=value …]
+
+CONFIG is a run whose SFT is finished, with model.backend transformers.  The two take turns, each from the SFT
+adapter with the same seed, so that their answers are as alike as sampling allows; answers differ in length
+all the same, hence the time per 1,000 tokens beside the time of a step.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from configs.check import check_config
+from configs.files import read_jsonl
+from configs.schema import Config
+from models.environment import prepare
+from tasks.load import load_tasks
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Return 0 after printing the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config")
+    parser.add_argument("overrides", nargs="*")
+    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=2)
+    args = parser.parse_intermixed_args(arguments)
+    cfg = check_config(args.config, [*args.overrides, f"rl.trainer.max_steps={args.steps}", "rl.ex_every=0"])
+    prepare(cfg, generates=True)
+    found: dict[str, list[dict[str, float]]] = {"bare TRL": [], "planql": []}
+    for _ in range(args.rounds):
+        for name, rows in found.items():
+            with tempfile.TemporaryDirectory() as folder:
+                rows.append(_run(cfg, name == "planql", Path(folder)))
+    _show(found, args.steps)
+    return 0
+
+
+def _run(cfg: Config, ours: bool, folder: Path) -> dict[str, float]:
+    """Train some steps; return seconds a step, tokens a step, and the share of the time that rewards took."""
+    from trl import GRPOConfig, GRPOTrainer
+
+    from models.load import add_adapter, load_adapter, load_model
+    from models.progress import Progress
+    from models.training import set_up, trainer_config
+    from rewards import load_reward
+    from rewards.score import Scorer
+    from rl.completions import CompletionLog
+    from rl.health import Health
+    from rl.outcomes import noting
+    from rl.prompts import as_rows, prompts_that_fit
+    from rl.resample import Resampling
+    from rl.signal import training_order
+    from rl.train import _options
+
+    args = trainer_config(GRPOConfig, "rl", _options(cfg, folder) | {"save_strategy": "no"}, cfg.model, cfg.seed)
+    model, tokenizer = load_model(cfg.model)
+    model = add_adapter(model, cfg.model, seed=cfg.seed, checkpointing=args.gradient_checkpointing)
+    load_adapter(model, cfg.folder / "sft" / "adapter", cfg.model)
+    tasks, _ = prompts_that_fit(load_tasks(cfg.data, cfg.seed).train, tokenizer, cfg)
+    data = as_rows(training_order(tasks, {}, args.max_steps * cfg.rl.prompts_per_step, False, cfg.seed), cfg)
+    limits, timed = cfg.sandbox.model_dump(), []
+
+    def timing(function):
+        def reward(**columns):
+            start = time.monotonic()
+            scores = function(**columns)
+            timed.append(time.monotonic() - start)
+            return scores
+
+        reward.__name__ = function.__name__
+        return reward
+
+    if ours:
+        functions = noting(Scorer.of_run(cfg).functions(cfg.rl.generations), cfg.sandbox, "ordered")
+    else:
+        functions = [load_reward(one.name, one.params, defaults=limits) for one in cfg.rl.rewards]
+    kind = Resampling if ours else GRPOTrainer
+    callbacks = [Progress(folder, "planql"), Health(folder)] if ours else None
+    trainer = kind(model=model, processing_class=tokenizer, train_dataset=data, args=args, callbacks=callbacks,
+                   reward_funcs=[timing(each) for each in functions])  # fmt: skip
+    set_up(trainer)
+    if ours:
+        trainer.add_callback(CompletionLog(folder, trainer))
+    start = time.monotonic()
+    trainer.train()
+    seconds = time.monotonic() - start
+    steps = [row for row in trainer.state.log_history if "completions/mean_length" in row]
+    answers = cfg.rl.prompts_per_step * cfg.rl.generations
+    tokens = sum(row["completions/mean_length"] for row in steps) * answers
+    if ours:
+        assert len(read_jsonl(folder / "completions.jsonl")) == args.max_steps * answers
+    return {"seconds": seconds / len(steps), "tokens": tokens / len(steps), "rewards": sum(timed) / seconds}
+
+
+def _show(found: dict[str, list[dict[str, float]]], steps: int) -> None:
+    table = Table(title=f"GRPO, median of {len(found['planql'])} rounds of {steps} steps")
+    for column in ("", "s a step", "tokens a step", "s per 1,000 tokens", "in rewards"):
+        table.add_column(column, justify="right" if column else "left")
+    for name, rows in found.items():
+        step, tokens = median(row["seconds"] for row in rows), median(row["tokens"] for row in rows)
+        each = median(1000 * row["seconds"] / row["tokens"] for row in rows)
+        share = median(row["rewards"] for row in rows)
+        table.add_row(name, f"{step:.2f}", f"{tokens:,.0f}", f"{each:.2f}", f"{100 * share:.1f} %")
+    console = Console()
+    console.print(table)
+    bare, ours = (median(1000 * row["seconds"] / row["tokens"] for row in rows) for rows in found.values())
+    console.print(f"planql takes {ours / bare:.2f} × the time of bare TRL for as many tokens")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""Was a right answer right by luck?  Changed copies of its database tell."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from rewards.judged import Judged, is_right, once
+from sandbox import Limits, judge_many
+from sandbox.judge import Rule
+from sandbox.variants import variants
+
+
+class Right(NamedTuple):
+    """Whether an answer is right, None where that cannot be told, and the database that shows it wrong."""
+
+    right: bool | None
+    shown_on: str | Path
+
+
+def rights(
+    found: Judged,
+    gold_sql: Sequence[str],
+    database: Sequence[str],
+    copies: int,
+    trust_empty: bool,
+    judge: Rule,
+    limits: Limits,
+    workers: int,
+) -> list[Right]:
+    """Return for each answer whether it is right: on its database, and on `copies` changed copies of that.
+
+    The copies are those of `sandbox.variants`, made once a question and kept; one on which the gold query fails says
+    nothing.  Where gold gives no row on the database nothing can be told (`is_right`), unless it gives some on a copy.
+    """
+    first = [is_right(verdict, trust_empty) if sql or verdict.correct is None else False for sql, verdict in found]
+    items: list[tuple[str | Path, str, str]] = []
+    owners: list[int] = []
+    for place, (sql, verdict) in enumerate(found):
+        if copies and sql and verdict.correct is not None and first[place] is not False:
+            made = variants(database[place], gold_sql[place], copies)
+            items += [(copy, gold_sql[place], sql) for copy in made]
+            owners += [place] * len(made)
+    verdicts = once(("copies", *items, judge, limits), lambda: tuple(judge_many(items, judge, limits, workers)))
+    results = [Right(right, where) for right, where in zip(first, database, strict=True)]
+    for place, verdict in zip(owners, verdicts, strict=True):
+        if results[place].right is None and verdict.gold == "ok":
+            results[place] = Right(found[place][1].correct, database[place])
+    for place, (copy, *_), verdict in zip(owners, items, verdicts, strict=True):
+        if results[place].right and verdict.correct is False:
+            results[place] = Right(False, copy)
+    return results

@@ -1,0 +1,116 @@
+"""Keeping the best: execution accuracy (EX) on the same held-out questions every few steps, and the adapter that led.
+
+GRPO's best model is seldom its last one; the reward says little of it, as it is measured on sampled answers to
+questions that are trained on.
+"""
+
+import time
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+from accelerate.utils import broadcast_object_list
+from transformers import TrainerCallback
+
+from configs.files import append_jsonl, read_json, read_jsonl, write_json
+from configs.schema import Config
+from configs.screen import say
+from models.answer import answers
+from models.load import ready_to_answer, ready_to_train
+from models.progress import forget_after, save_adapter
+from rl.prompts import prompt_of, prompt_tokens
+from sandbox import Limits, judge_many
+from tasks.task import Task
+from tasks.trace import extract_sql
+
+
+def held_out(tasks: Sequence[Task], tokenizer, cfg: Config) -> list[Task]:
+    """Return the questions that EX is measured on: the same for the same seed, in the order of their ids.
+
+    Those whose prompt is longer than rl.max_prompt_length are left out, as in training.
+    """
+    order = sorted(tasks, key=lambda task: task.task_id)
+    Random(f"held-out-{cfg.seed}").shuffle(order)
+    fit = (task for task in order if prompt_tokens(tokenizer, prompt_of(task, cfg)) <= cfg.rl.max_prompt_length)
+    return sorted(islice(fit, cfg.rl.ex_questions), key=lambda task: task.task_id)
+
+
+class Best(TrainerCallback):
+    """Measures EX before the first step, every `rl.ex_every` steps and after the last; keeps best/ by it.
+
+    folder: the stage's; it gets best.jsonl (step, ex, right, questions, seconds) and best/ (adapter, ex.json).
+    """
+
+    def __init__(self, folder: Path, trainer, tokenizer, tasks: Sequence[Task], cfg: Config) -> None:
+        self.folder, self.trainer, self.tokenizer, self.tasks, self.cfg = folder, trainer, tokenizer, tasks, cfg
+        self.log = folder / "best.jsonl"
+        self.rows: list[dict] = []
+
+    def on_train_begin(self, args, state, control, **_: object) -> None:
+        """Forget what was measured after the checkpoint that training goes on from; measure what it starts from."""
+        if self.trainer.accelerator.is_main_process:
+            forget_after(self.log, state.global_step)
+            self.rows = read_jsonl(self.log) if self.log.exists() else []
+        if state.global_step == 0:
+            self._measure(state, control)
+
+    def on_step_end(self, args, state, control, **_: object) -> None:
+        """Measure where it is time to, and end the training where it has not got better for long enough."""
+        if state.global_step % self.cfg.rl.ex_every == 0 or state.global_step == state.max_steps:
+            self._measure(state, control)
+
+    @property
+    def leading(self) -> dict | None:
+        """The best measurement so far, the earliest where several are as good; None before the first."""
+        kept = self.folder / "best" / "ex.json"
+        rows = self.rows + ([read_json(kept)] if kept.exists() else [])
+        return max(rows, key=lambda row: (row["ex"], -row["step"]), default=None)
+
+    def _measure(self, state, control) -> None:
+        """One process measures, and tells the others whether to go on."""
+        accelerator = self.trainer.accelerator
+        stop = [False]
+        if accelerator.is_main_process:
+            stop[0] = self._measured(accelerator.unwrap_model(self.trainer.model), state.global_step)
+        if accelerator.num_processes > 1:
+            broadcast_object_list(stop)
+        control.should_training_stop = control.should_training_stop or stop[0]
+
+    def _measured(self, model, step: int) -> bool:
+        """Measure, keep the adapter if it leads; return whether patience has come to its end."""
+        begun, before = time.monotonic(), self.leading
+        right = self._right(model)
+        row = {"step": step, "ex": right / len(self.tasks), "right": right, "questions": len(self.tasks)}
+        row["seconds"] = round(time.monotonic() - begun, 1)
+        leads = before is None or row["ex"] > before["ex"]
+        if leads:
+            save_adapter(model, self.tokenizer, self.folder / "best")
+            write_json(self.folder / "best" / "ex.json", row)
+        self.rows.append(row)
+        append_jsonl(self.log, row)
+        against = "the best so far" if leads else f"best: {100 * before['ex']:.1f} at step {before['step']}"
+        say(f"  step {step}: EX {100 * row['ex']:.1f} % on {len(self.tasks)} held-out questions ({against})")
+        return self._out_of_patience()
+
+    def _out_of_patience(self) -> bool:
+        patience, leading = self.cfg.rl.ex_patience, self.leading
+        since = [row for row in self.rows if row["step"] > leading["step"]] if leading else []
+        if patience is None or len(since) < patience:
+            return False
+        say(f"  EX has not got better for {len(since)} measurements (rl.ex_patience): training ends here")
+        return True
+
+    def _right(self, model) -> int:
+        """Return how many questions the model answers with the gold rows, greedy."""
+        rl, prompts = self.cfg.rl, [prompt_of(task, self.cfg) for task in self.tasks]
+        ready_to_answer(model, self.cfg.model)
+        batch = rl.prompts_per_step * rl.generations
+        said = {}
+        for some in answers(model, self.tokenizer, prompts, max_new_tokens=rl.max_completion_length, batch_size=batch):
+            said |= {place: extract_sql(answer.text) for place, answer in some}
+        ready_to_train(model, self.cfg.model)
+        items = [(task.database, task.gold_sql, said[n]) for n, task in enumerate(self.tasks) if said[n]]
+        limits = Limits(**self.cfg.sandbox.model_dump(exclude={"workers"}))
+        verdicts = judge_many(items, self.cfg.evaluation.judge, limits, self.cfg.sandbox.workers)
+        return sum(verdict.correct is True for verdict in verdicts)
