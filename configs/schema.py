@@ -209,6 +209,11 @@ class Sandbox(Strict):
     workers: int = Field(2, ge=1)
     """Worker processes."""
 
+    @property
+    def limits(self) -> dict[str, float]:
+        """What `sandbox.Limits` is made from."""
+        return self.model_dump(exclude={"workers"})
+
 
 class Config(Strict):
     """One YAML: a run."""

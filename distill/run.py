@@ -113,7 +113,7 @@ def _goals(cfg: Config, splits: Splits) -> tuple[Goal, ...]:
 def _judge_stored(work: Work) -> None:
     """Judge the answers that a killed run left unjudged, or that were judged by other limits: they are paid."""
     stored, cfg = work.unjudged(), work.cfg
-    limits = Limits(**cfg.sandbox.model_dump(exclude={"workers"}))
+    limits = Limits(**cfg.sandbox.limits)
     if not stored:
         return
     with progress("distill: judging answers that are there already", len(stored)) as advance:

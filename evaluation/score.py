@@ -19,7 +19,7 @@ def judge_answers(tasks: Sequence[Task], texts: Sequence[str], cfg: Config) -> l
     queries = [extract_sql(text) for text in texts]
     # Without SQL there is still to know whether the gold query runs.
     items = [(task.database, task.gold_sql, sql or task.gold_sql) for task, sql in zip(tasks, queries, strict=True)]
-    limits = Limits(**cfg.sandbox.model_dump(exclude={"workers"}))
+    limits = Limits(**cfg.sandbox.limits)
     verdicts = judge_many(items, cfg.evaluation.judge, limits, cfg.sandbox.workers)
     told = []
     for task, text, sql, verdict in zip(tasks, texts, queries, verdicts, strict=True):

@@ -111,6 +111,6 @@ class Best(TrainerCallback):
             said |= {place: extract_sql(answer.text) for place, answer in some}
         ready_to_train(model, self.cfg.model)
         items = [(task.database, task.gold_sql, said[n]) for n, task in enumerate(self.tasks) if said[n]]
-        limits = Limits(**self.cfg.sandbox.model_dump(exclude={"workers"}))
+        limits = Limits(**self.cfg.sandbox.limits)
         verdicts = judge_many(items, self.cfg.evaluation.judge, limits, self.cfg.sandbox.workers)
         return sum(verdict.correct is True for verdict in verdicts)

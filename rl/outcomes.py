@@ -48,7 +48,7 @@ def outcomes(
 
     The verdicts are those that the rewards of this batch have found, where one of them judges by the same rule.
     """
-    limits = Limits(**sandbox.model_dump(exclude={"workers"}))
+    limits = Limits(**sandbox.limits)
     verdicts = judged(completions, gold_sql, database, judge, limits, sandbox.workers)
     items = list(zip(database, verdicts, strict=True))
     ran = [(where, sql) for where, (sql, verdict) in items if sql and verdict.status == "ok"]

@@ -84,7 +84,7 @@ def _right(model, tokenizer, tasks: Sequence[Task], samples: int, cfg: Config) -
     )  # fmt: skip
     sqls = {place: extract_sql(answer.text) for place, answer in said}
     items = [(task.database, task.gold_sql, sqls[place] or "") for place, task in enumerate(asked)]
-    limits = Limits(**cfg.sandbox.model_dump(exclude={"workers"}))
+    limits = Limits(**cfg.sandbox.limits)
     right = [one.correct is True for one in judge_many(items, cfg.evaluation.judge, limits, cfg.sandbox.workers)]
     return [sum(right[start : start + samples]) for start in range(0, len(right), samples)]
 

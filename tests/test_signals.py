@@ -134,13 +134,16 @@ def test_a_training_that_is_told_to_stop_saves_first_and_goes_on(whole, tmp_path
     folder = copied(whole, tmp_path, *needs) / stage
     words = [stage, str(whole), f"runs={tmp_path}", *([] if stage == "sft" else ["rl.rewards=" + rewards_of(whole)])]
     words.append(RARELY[stage])
-    process = subprocess.Popen([sys.executable, "-m", *words], cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 200
-    while len(steps_logged(folder)) < 2:
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=60)[1]
+    with subprocess.Popen([sys.executable, "-m", *words], cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            deadline = time.monotonic() + 200
+            while len(steps_logged(folder)) < 2:
+                assert process.poll() is None and time.monotonic() < deadline
+                time.sleep(0.01)
+            process.send_signal(signal.SIGTERM)
+            said = process.communicate(timeout=60)[1]
+        finally:
+            process.kill()
     assert process.returncode == 143, said
     assert said.strip().splitlines()[-1].startswith(f"{stage}: stopped; the same command goes on: python -m {stage} ")
     assert "Traceback" not in said and not (folder / "adapter").exists()
