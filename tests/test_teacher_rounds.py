@@ -1,6 +1,7 @@
 """Several answers to a question, asking again with the reason, prices and limits."""
 
 import json
+import re
 from collections import Counter
 from types import SimpleNamespace
 
@@ -66,6 +67,7 @@ def test_of_several_answers_the_shortest_that_is_right_is_kept_and_none_is_paid_
         assert "at length" not in trace["messages"][-1]["content"] and len(asked) == 3
         stats = json.loads((folder / "stats.json").read_text())
         assert stats["dollars"] == pytest.approx(3 * (50 * 1.0 + 20 * 10.0) / 1e6)
+        assert re.search(r"1 of 1 in .* tokens/s, \$0\.000[78]", said)
         # One trace more: the first question is paid already.
         config.write_text(config.read_text().replace('"traces": 1', '"traces": 2'))
         said = finished(config)
