@@ -48,17 +48,22 @@ class Best(TrainerCallback):
         self.rows: list[dict] = []
 
     def on_train_begin(self, args, state, control, **_: object) -> None:
-        """Forget what was measured after the checkpoint that training goes on from; measure what it starts from."""
+        """Forget what was measured after the checkpoint that training goes on from."""
         if self.trainer.accelerator.is_main_process:
             forget_after(self.log, state.global_step)
             self.rows = read_jsonl(self.log) if self.log.exists() else []
-        if state.global_step == 0:
-            self._measure(state, control)
 
-    def on_step_end(self, args, state, control, **_: object) -> None:
-        """Measure where it is time to, and end the training where it has not got better for long enough."""
-        if state.global_step % self.cfg.rl.ex_every == 0 or state.global_step == state.max_steps:
-            self._measure(state, control)
+    def on_step_begin(self, args, state, control, **_: object) -> None:
+        """Measure what the step before left behind, now that it is logged and saved: a stop then loses nothing.
+
+        Where it has not got better for long enough, the training ends.
+        """
+        if state.global_step % self.cfg.rl.ex_every == 0:
+            control.should_training_stop = self._measure(state.global_step) or control.should_training_stop
+
+    def on_train_end(self, args, state, control, **_: object) -> None:
+        """Measure the last step."""
+        self._measure(state.global_step)
 
     @property
     def leading(self) -> dict | None:
@@ -67,15 +72,15 @@ class Best(TrainerCallback):
         rows = self.rows + ([read_json(kept)] if kept.exists() else [])
         return max(rows, key=lambda row: (row["ex"], -row["step"]), default=None)
 
-    def _measure(self, state, control) -> None:
-        """One process measures, and tells the others whether to go on."""
+    def _measure(self, step: int) -> bool:
+        """Measure where that was not done; return whether to stop.  One process does it, and tells the others."""
         accelerator = self.trainer.accelerator
         stop = [False]
-        if accelerator.is_main_process:
-            stop[0] = self._measured(accelerator.unwrap_model(self.trainer.model), state.global_step)
+        if accelerator.is_main_process and all(row["step"] != step for row in self.rows):
+            stop[0] = self._measured(accelerator.unwrap_model(self.trainer.model), step)
         if accelerator.num_processes > 1:
             broadcast_object_list(stop)
-        control.should_training_stop = control.should_training_stop or stop[0]
+        return stop[0]
 
     def _measured(self, model, step: int) -> bool:
         """Measure, keep the adapter if it leads; return whether patience has come to its end."""

@@ -68,9 +68,11 @@ def sft_adapter(tiny, tmp_path_factory) -> Path:
 def run(tiny, tasks, sft_adapter, tmp_path, monkeypatch):
     """Return a function that runs the stage on those tasks and that adapter, and returns its folder."""
     write_whole(tmp_path / "my_rewards.py", REWARDS)
-    monkeypatch.setattr(stage, "load_tasks", lambda data, seed: Splits(tasks, (), (), {}))
 
-    def run(*rewards: str, resample: int = 0, **trainer: object) -> Path:
+    def run(
+        *rewards: str, held_out: int = 0, resample: int = 0, patience: int | None = None, **trainer: object
+    ) -> Path:
+        monkeypatch.setattr(stage, "load_tasks", lambda data, seed: Splits(tasks, tasks[:held_out], (), {}))
         cfg = Config(
             name="trial",
             runs=str(tmp_path),
@@ -81,6 +83,8 @@ def run(tiny, tasks, sft_adapter, tmp_path, monkeypatch):
                 micro_batch=4,
                 max_completion_length=12,
                 resample=resample,
+                ex_every=2,
+                ex_patience=patience,
                 rewards=[Reward(name=f"{tmp_path}/my_rewards.py:{reward}") for reward in rewards],
                 trainer=QUIET | {"max_steps": 2} | trainer,
             ),
@@ -214,3 +218,36 @@ def test_silent_groups_are_replaced_by_other_questions(run):
         moved = [abs(row["advantage"]) > 1e-6 for row in rows if row["step"] == step]
         assert moved == [count == 2 for count in asked]
     assert sum(row["replaced_groups"] for row in steps.values()) >= 1  # at most one step drew that question itself
+
+
+def test_the_best_adapter_by_ex_is_kept_and_training_ends_where_it_gets_no_better(run, monkeypatch):
+    right = iter([1, 3, 3, 2])
+    monkeypatch.setattr("rl.best.Best._right", lambda best, model: next(right))
+    folder = run("vowels", held_out=3, patience=2, max_steps=20, save_strategy="steps", save_steps=3)
+    rows = read_jsonl(folder / "best.jsonl")
+    assert [(row["step"], row["right"], row["questions"]) for row in rows] == [
+        (0, 1, 3), (2, 3, 3), (4, 3, 3), (6, 2, 3)
+    ]  # fmt: skip
+    assert read_json(folder / "best" / "ex.json")["step"] == 2  # the first of those as good
+    assert (
+        read_json(folder / "state.json")["facts"] | {"best_step": 2, "best_ex": 1.0, "steps": 6}
+        == read_json(folder / "state.json")["facts"]
+    )
+    kept, last = ((folder / name / "adapter_model.safetensors").read_bytes() for name in ("best", "adapter"))
+    assert kept != last
+
+
+def test_ex_is_measured_with_greedy_answers_in_the_sandbox(run):
+    folder = run("vowels", held_out=2)
+    rows = read_jsonl(folder / "best.jsonl")
+    assert [(row["step"], row["ex"], row["questions"]) for row in rows] == [(0, 0.0, 2), (2, 0.0, 2)]
+
+
+def test_held_out_questions_are_the_same_for_the_same_seed_and_short_enough(tiny, tasks):
+    from rl.best import held_out
+
+    tokenizer = AutoTokenizer.from_pretrained(model_source("tiny"))
+    cfgs = [Config(name="t", seed=seed, rl=Rl(max_prompt_length=100, ex_questions=2)) for seed in (0, 0, 1, 2, 3)]
+    chosen = [tuple(task.task_id for task in held_out(tasks, tokenizer, cfg)) for cfg in cfgs]
+    assert chosen[0] == chosen[1] and len(set(chosen)) > 1
+    assert all(len(ids) == 2 and "200" not in ids for ids in chosen)
