@@ -67,10 +67,10 @@ class Best(TrainerCallback):
 
     @property
     def leading(self) -> dict | None:
-        """The best measurement so far, the earliest where several are as good; None before the first."""
+        """The best measurement so far, the latest where several are as good; None before the first."""
         kept = self.folder / "best" / "ex.json"
         rows = self.rows + ([read_json(kept)] if kept.exists() else [])
-        return max(rows, key=lambda row: (row["ex"], -row["step"]), default=None)
+        return max(rows, key=lambda row: (row["ex"], row["step"]), default=None)
 
     def _measure(self, step: int) -> bool:
         """Measure where that was not done; return whether to stop.  One process does it, and tells the others."""
@@ -88,7 +88,7 @@ class Best(TrainerCallback):
         right = self._right(model)
         row = {"step": step, "ex": right / len(self.tasks), "right": right, "questions": len(self.tasks)}
         row["seconds"] = round(time.monotonic() - begun, 1)
-        leads = before is None or row["ex"] > before["ex"]
+        leads = before is None or row["ex"] >= before["ex"]
         if leads:
             save_adapter(model, self.tokenizer, self.folder / "best")
             write_json(self.folder / "best" / "ex.json", row)
@@ -99,8 +99,9 @@ class Best(TrainerCallback):
         return self._out_of_patience()
 
     def _out_of_patience(self) -> bool:
-        patience, leading = self.cfg.rl.ex_patience, self.leading
-        since = [row for row in self.rows if row["step"] > leading["step"]] if leading else []
+        patience, best = self.cfg.rl.ex_patience, max(row["ex"] for row in self.rows)
+        reached = next(place for place, row in enumerate(self.rows) if row["ex"] == best)
+        since = self.rows[reached + 1 :]
         if patience is None or len(since) < patience:
             return False
         say(f"  EX has not got better for {len(since)} measurements (rl.ex_patience): training ends here")

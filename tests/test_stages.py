@@ -82,7 +82,17 @@ def test_training_leaves_adapter_metrics_and_completions(chain, learner):
     rows = read_jsonl(chain.folder / "rl" / "completions.jsonl")
     assert Counter(row["step"] for row in rows) == {step: 2 * 4 for step in range(1, 7)}
     for row in rows:
-        assert row.keys() == {"step", "prompt", "completion", "rewards", "advantage"}
+        assert {
+            "step",
+            "task_id",
+            "prompt",
+            "completion",
+            "sql",
+            "status",
+            "rewards",
+            "total",
+            "advantage",
+        } <= row.keys()
         assert list(row["rewards"]) == [
             "format_strict",
             "sql_execution",
