@@ -86,7 +86,7 @@ def test_a_conversation_has_the_schema_once(loaded):
     _, tokenizer = loaded
     tasks = nano.other_questions()[:10]
     chats = [tokenizer.decode(chat) for chat in nano.conversations(tasks, tokenizer)]
-    assert len(chats) == 3 and all(chat.count("Answer with one") == 1 for chat in chats)
+    assert len(chats) == 3 and all(chat.count("<|im_start|>system") == 1 for chat in chats)
     for task in tasks:
         (chat,) = [chat for chat in chats if f"Question: {task.question}<|im_end|>" in chat]
         assert f"{task.question}<|im_end|>\n<|im_start|>assistant\n<sql>\n{task.gold_sql}\n</sql><|im_end|>" in chat

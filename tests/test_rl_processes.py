@@ -41,9 +41,10 @@ LAUNCH = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", 
 LAUNCH += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
 
 
-@pytest.fixture
-def config(tmp_path, own_cache) -> Path:
+@pytest.fixture(scope="module")
+def config(tmp_path_factory, cache) -> Path:
     """A trial run up to the end of SFT."""
+    tmp_path = tmp_path_factory.mktemp("trial")
     path = write_config(tmp_path)
     chosen = yaml.safe_load(path.read_text())
     write_whole(tmp_path / "fixed.py", FIXED)

@@ -239,7 +239,7 @@ def test_unsloth_trains_in_4bit_goes_on_when_killed_and_keeps_the_sft_model_as_r
     config = write_config(tmp_path, backend="unsloth", quantization="4bit")
     folder = tmp_path / "runs" / "smoke"
     messages = [{"role": role, "content": "Count the cities."} for role in ("system", "user", "assistant")]
-    write_jsonl(folder / "distill" / "traces.jsonl", [{"split": "train", "messages": messages}] * 8)
+    write_jsonl(folder / "distill" / "traces.jsonl", [{"task_id": "t", "split": "train", "messages": messages}] * 8)
     few = ("sft.trainer.max_steps=6", "sft.trainer.save_steps=2", "rl.trainer.max_steps=2", "rl.trainer.beta=0.1")
     kill_when(lambda: list((folder / "sft").glob("checkpoint-*/trainer_state.json")), "sft", config, *few)
     trained = run_stage("sft", config, *few)
