@@ -21,6 +21,7 @@ from configs.check import check_config
 from configs.files import read_jsonl
 from configs.schema import Config
 from models.environment import prepare
+from rl.train import _options, _trainer
 from tasks.load import load_tasks
 
 
@@ -48,47 +49,28 @@ def _run(cfg: Config, ours: bool, folder: Path) -> dict[str, float]:
     from trl import GRPOConfig, GRPOTrainer
 
     from models.load import add_adapter, load_adapter, load_model
-    from models.progress import Progress
     from models.training import set_up, trainer_config
-    from rewards import load_reward
     from rewards.score import Scorer
-    from rl.completions import CompletionLog
-    from rl.health import Health
-    from rl.outcomes import noting
     from rl.prompts import as_rows, prompts_that_fit
-    from rl.resample import Resampling
     from rl.signal import training_order
-    from rl.train import _options
 
     args = trainer_config(GRPOConfig, "rl", _options(cfg, folder) | {"save_strategy": "no"}, cfg.model, cfg.seed)
     model, tokenizer = load_model(cfg.model)
     model = add_adapter(model, cfg.model, seed=cfg.seed, checkpointing=args.gradient_checkpointing)
     load_adapter(model, cfg.folder / "sft" / "adapter", cfg.model)
     tasks, _ = prompts_that_fit(load_tasks(cfg.data, cfg.seed).train, tokenizer, cfg)
-    data = as_rows(training_order(tasks, {}, args.max_steps * cfg.rl.prompts_per_step, False, cfg.seed), cfg)
-    limits, timed = cfg.sandbox.model_dump(), []
-
-    def timing(function):
-        def reward(**columns):
-            start = time.monotonic()
-            scores = function(**columns)
-            timed.append(time.monotonic() - start)
-            return scores
-
-        reward.__name__ = function.__name__
-        return reward
-
+    order = training_order(tasks, {}, args.max_steps * cfg.rl.prompts_per_step, False, cfg.seed)
+    scorer = Scorer.of_run(cfg)
     if ours:
-        functions = noting(Scorer.of_run(cfg).functions(cfg.rl.generations), cfg.sandbox, "ordered")
+        trainer = _trainer(cfg, folder, args, model, tokenizer, order, scorer)
     else:
-        functions = [load_reward(one.name, one.params, defaults=limits) for one in cfg.rl.rewards]
-    kind = Resampling if ours else GRPOTrainer
-    callbacks = [Progress(folder, "planql"), Health(folder)] if ours else None
-    trainer = kind(model=model, processing_class=tokenizer, train_dataset=data, args=args, callbacks=callbacks,
-                   reward_funcs=[timing(each) for each in functions])  # fmt: skip
-    set_up(trainer)
-    if ours:
-        trainer.add_callback(CompletionLog(folder, trainer))
+        trainer = GRPOTrainer(
+            model=model, processing_class=tokenizer, train_dataset=as_rows(order, cfg), args=args,
+            reward_funcs=scorer.functions(cfg.rl.generations),
+        )  # fmt: skip
+        set_up(trainer)
+    timed = []
+    trainer.reward_funcs = [_timed(function, timed) for function in trainer.reward_funcs]
     start = time.monotonic()
     trainer.train()
     seconds = time.monotonic() - start
@@ -98,6 +80,17 @@ def _run(cfg: Config, ours: bool, folder: Path) -> dict[str, float]:
     if ours:
         assert len(read_jsonl(folder / "completions.jsonl")) == args.max_steps * answers
     return {"seconds": seconds / len(steps), "tokens": tokens / len(steps), "rewards": sum(timed) / seconds}
+
+
+def _timed(function, seconds: list[float]):
+    def reward(**columns):
+        start = time.monotonic()
+        scores = function(**columns)
+        seconds.append(time.monotonic() - start)
+        return scores
+
+    reward.__name__ = function.__name__
+    return reward
 
 
 def _show(found: dict[str, list[dict[str, float]]], steps: int) -> None:

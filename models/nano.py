@@ -1,8 +1,8 @@
-"""A Llama of 2 M parameters that knows the sample corpus: a student small enough to experiment with on a CPU.
+"""A Llama of 1 M parameters that knows the sample corpus: a student small enough to experiment with on a CPU.
 
-It is trained here, from nothing, on questions over the corpus's training databases and their SQL.  They come from other
-seeds than the corpus itself, so rows and constants differ, and none of the corpus's own questions or queries is among
-them.  Of plans it has never heard: those are left to SFT.
+It is trained here, from nothing, on questions over the corpus's narrow training databases and their SQL.  They come
+from other seeds than the corpus itself, so rows and constants differ, and none of the corpus's own questions or queries
+is among them.  Of plans it has never heard: those are left to SFT.
 """
 
 import random
@@ -17,17 +17,22 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
 from configs.screen import progress
+from tasks.load import width
 from tasks.prompt import messages
 from tasks.sample import load_sample, split_of
 from tasks.task import Task
 from tasks.trace import TAGS, render
 
-SEEDS = range(1, 13)
+SEEDS = range(1, 25)
 """Of the corpora that it learns from; the corpus itself has seed 0."""
-TURNS = 4
+MAX_COLUMNS = 11
+"""Of a database that it learns."""
+TURNS = 8
 """Questions in one conversation, which has the schema once."""
 VOCABULARY = 3072
-STEPS, BATCH, LEARNING_RATE, WARMUP = 400, 8, 4e-3, 30
+STEPS, BATCH, WARMUP = 1200, 4, 100
+LEARNING_RATE, MATRIX_LEARNING_RATE = 8e-3, 2e-2
+"""Of AdamW, for embeddings and norms, and of Muon, for all other weights."""
 CHAT_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 PLAN_WORDS = """open filter join left join deliver distinct group having sort desc limit average of number count sum max
 min compute repeat combine for each row of subquery as on and or not in union except intersect without with"""
@@ -43,8 +48,8 @@ def make_nano(template: str, steps: int = STEPS):
         torch.manual_seed(0)
         settings = LlamaConfig(
             vocab_size=len(tokenizer),
-            hidden_size=192,
-            intermediate_size=528,
+            hidden_size=128,
+            intermediate_size=352,
             num_hidden_layers=4,
             num_attention_heads=4,
             num_key_value_heads=2,
@@ -57,8 +62,8 @@ def make_nano(template: str, steps: int = STEPS):
 
 
 def other_questions() -> list[Task]:
-    """Return questions over the training databases that the corpus does not ask, nor answers by the same query."""
-    own = [task for task in load_sample() if split_of(task) == "train"]
+    """Return questions over those databases that the corpus does not ask, nor answers by the same query."""
+    own = [task for task in load_sample() if split_of(task) == "train" and width(task.database) <= MAX_COLUMNS]
     database = {_domain(task): task.database for task in own}
     taken = {(_domain(task), text) for task in own for text in (task.question, task.gold_sql)}
     return [
@@ -110,11 +115,18 @@ def conversations(tasks: list[Task], tokenizer) -> list[torch.Tensor]:
 
 
 def pretrain(model, chats: list[torch.Tensor], steps: int) -> None:
-    """Train all weights on the next token of the chats."""
-    optimizer = torch.optim.AdamW(model.parameters(), LEARNING_RATE, betas=(0.9, 0.95), weight_decay=0.1)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / WARMUP, max(0.02, 1 - step / steps))
-    )
+    """Train all weights on the next token of the chats: matrices by Muon, the rest by AdamW."""
+    embeddings = model.get_input_embeddings().weight
+    matrices = [weight for weight in model.parameters() if weight.ndim == 2 and weight is not embeddings]
+    others = [weight for weight in model.parameters() if weight.ndim != 2 or weight is embeddings]
+    optimizers = [
+        torch.optim.Muon(matrices, lr=MATRIX_LEARNING_RATE, weight_decay=0.01),
+        torch.optim.AdamW(others, lr=LEARNING_RATE, betas=(0.9, 0.95), weight_decay=0.1),
+    ]
+    schedules = [
+        torch.optim.lr_scheduler.LambdaLR(each, lambda step: min((step + 1) / WARMUP, max(0.02, 1 - step / steps)))
+        for each in optimizers
+    ]
     batches = _batches(chats)
     model.train()
     with progress("nano: steps", steps) as advance:
@@ -124,9 +136,9 @@ def pretrain(model, chats: list[torch.Tensor], steps: int) -> None:
             loss = cross_entropy(model(tokens).logits[:, :-1].flatten(0, 1), wanted[:, 1:].flatten())
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
-            schedule.step()
+            for each in (*optimizers, *schedules):
+                each.step()
+            model.zero_grad()
             advance(note=f"loss {loss.item():.2f}")
     model.eval()
 

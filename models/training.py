@@ -1,6 +1,8 @@
 """What SFT and GRPO set up alike: TRL's arguments, and a trainer that reports once and in one place."""
 
 import math
+import os
+from pathlib import Path
 
 import torch
 from transformers import PrinterCallback, TrainerCallback
@@ -29,9 +31,17 @@ def trainer_config(kind, stage: str, options: dict, cfg: Model, seed: int):
         "logging_nan_inf_filter": False,  # else a NaN loss is logged as the mean of those before it
     }
     try:
-        return kind(**DEFAULTS | options | machine)
+        return kind(**DEFAULTS | _reported_as(Path(options["output_dir"])) | options | machine)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{stage}.trainer: {' '.join(str(error).split())}") from None
+
+
+def _reported_as(folder: Path) -> dict[str, str]:
+    """Return the names of a stage's training in wandb and trackio; wandb's files go to its folder."""
+    project = "planql"
+    os.environ.setdefault("WANDB_PROJECT", project)
+    os.environ.setdefault("WANDB_DIR", str(folder))
+    return {"project": project, "run_name": f"{folder.parent.name}-{folder.name}"}
 
 
 def set_up(trainer) -> None:

@@ -62,17 +62,17 @@ def pass_rates(model, tokenizer, tasks: Sequence[Task], cfg: Config, folder: Pat
     with progress("rl: pass rates", len(left)) as advance:
         for start in range(0, len(left), at_once):
             some = left[start : start + at_once]
-            for task, right in zip(some, _right(model, tokenizer, some, samples, cfg), strict=True):
-                append_jsonl(path, {"task_id": task.task_id, "right": right, "samples": samples})
-                rates[task.task_id] = right / samples
+            for task, found in zip(some, _sampled(model, tokenizer, some, samples, cfg), strict=True):
+                append_jsonl(path, {"task_id": task.task_id, "samples": samples} | found)
+                rates[task.task_id] = found["right"] / samples
             advance(len(some))
     rates = dict(of_all(list(rates.items())))
     _say_rates(rates, samples)
     return rates
 
 
-def _right(model, tokenizer, tasks: Sequence[Task], samples: int, cfg: Config) -> list[int]:
-    """Return how many of the sampled answers to each question return the gold rows."""
+def _sampled(model, tokenizer, tasks: Sequence[Task], samples: int, cfg: Config) -> list[dict[str, int]]:
+    """Return for each question how many of its sampled answers return the gold rows, and all their tokens."""
     from models.answer import answers  # torch
 
     asked = [task for task in tasks for _ in range(samples)]
@@ -82,11 +82,17 @@ def _right(model, tokenizer, tasks: Sequence[Task], samples: int, cfg: Config) -
         model, tokenizer, prompts, max_new_tokens=cfg.rl.max_completion_length, batch_size=len(prompts),
         temperature=temperature,
     )  # fmt: skip
-    sqls = {place: extract_sql(answer.text) for place, answer in said}
-    items = [(task.database, task.gold_sql, sqls[place] or "") for place, task in enumerate(asked)]
+    by_place = dict(said)
+    items = [
+        (task.database, task.gold_sql, extract_sql(by_place[place].text) or "") for place, task in enumerate(asked)
+    ]
     limits = Limits(**cfg.sandbox.limits)
     right = [one.correct is True for one in judge_many(items, cfg.evaluation.judge, limits, cfg.sandbox.workers)]
-    return [sum(right[start : start + samples]) for start in range(0, len(right), samples)]
+    groups = [range(start, start + samples) for start in range(0, len(asked), samples)]
+    return [
+        {"right": sum(right[at] for at in group), "tokens": sum(by_place[at].tokens for at in group)}
+        for group in groups
+    ]
 
 
 def _say_rates(rates: dict[str, float], samples: int) -> None:

@@ -158,12 +158,13 @@ def _narrow(tasks: list[Task], max_columns: int | None) -> tuple[list[Task], Cou
     """Return the tasks over databases of at most `max_columns` columns, and the count of the others."""
     if max_columns is None:
         return tasks, Counter()
-    width = {database: _width(database) for database in {task.database for task in tasks}}
-    kept = [task for task in tasks if width[task.database] <= max_columns]
+    narrow = {database for database in {task.database for task in tasks} if width(database) <= max_columns}
+    kept = [task for task in tasks if task.database in narrow]
     return kept, Counter({f"schema wider than {max_columns} columns": len(tasks) - len(kept)})
 
 
-def _width(database: str) -> int:
+def width(database: str) -> int:
+    """Return how many columns the tables of a database have together."""
     return sum(len(table.columns) for table in read_schema(database, examples=0).tables)
 
 
