@@ -52,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         complain("bench.grpo", error)
         return 2
     _show(args.out)
+    _draw(args.out)
     return 0
 
 
@@ -117,7 +118,7 @@ def _trained(cfg: Config, seed: int, tokens: int, tasks: Sequence[Task]) -> dict
         fitting, _ = prompts_that_fit(splits.train, tokenizer, cfg)
         begun = time.monotonic()
         order = _order(seeded, folder, args, model, tokenizer, fitting)
-        scorer = Scorer.of_run(cfg, failures=folder / "failed_reward.json")
+        scorer = Scorer(cfg, failures=folder / "failed_reward.json")
         trainer = _trainer(seeded, folder, args, model, tokenizer, order, scorer)
         spent = _Spent(trainer, folder, tokens)
         trainer.add_callback(spent.callback())
@@ -216,6 +217,43 @@ def _show(folder: Path) -> None:
             f"{100 * fmean(gains):+.1f} ({100 * low:+.1f} to {100 * high:+.1f})",
         )
     Console(width=140).print(table)
+
+
+def _draw(folder: Path, window: int = 5) -> None:
+    """Write learning.svg: mean reward of the last `window` steps, and held-out EX, by tokens; a line a seed."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    found = [read_json(path) for path in sorted(folder.glob("*-[0-9]*.json"))]
+    variants = list(dict.fromkeys(row["variant"] for row in found))
+    figure, (rewards, shares) = pyplot.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    for row in found:
+        place = variants.index(row["variant"])
+        style = {"color": f"C{place}", "alpha": 0.8, "label": row["variant"] if row["seed"] == 0 else None}
+        learned = [point for point in row["curve"] if point["reward"] is not None]
+        smooth = [
+            fmean(point["reward"] for point in learned[max(0, at - window + 1) : at + 1]) for at in range(len(learned))
+        ]
+        rewards.plot([point["tokens"] / 1000 for point in learned], smooth, linewidth=1, **style)
+        measured = [point for point in row["curve"] if point["ex"] is not None]
+        shares.plot(
+            [point["tokens"] / 1000 for point in measured],
+            [100 * point["ex"] for point in measured],
+            marker=".",
+            linewidth=1,
+            **style,
+        )
+    rewards.set(title=f"Mean reward, last {window} steps", xlabel="thousand tokens sampled")
+    shares.set(title="EX of held-out questions, %", xlabel="thousand tokens sampled", ylim=(0, None))
+    if len(variants) > 1:
+        rewards.legend(frameon=False)
+    for axes in (rewards, shares):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.3)
+    matplotlib.rcParams["svg.hashsalt"] = "planql"
+    figure.savefig(folder / "learning.svg", metadata={"Date": None})
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def _run(cfg: Config, ours: bool, folder: Path) -> dict[str, float]:
     load_adapter(model, cfg.folder / "sft" / "adapter", cfg.model)
     tasks, _ = prompts_that_fit(load_tasks(cfg.data, cfg.seed).train, tokenizer, cfg)
     order = training_order(tasks, {}, args.max_steps * cfg.rl.prompts_per_step, False, cfg.seed)
-    scorer = Scorer.of_run(cfg)
+    scorer = Scorer(cfg)
     if ours:
         trainer = _trainer(cfg, folder, args, model, tokenizer, order, scorer)
     else:

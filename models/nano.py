@@ -2,7 +2,7 @@
 
 It is trained here, from nothing, on questions over the corpus's narrow training databases and their SQL.  They come
 from other seeds than the corpus itself, so rows and constants differ, and none of the corpus's own questions or queries
-is among them.  Of plans it has never heard: those are left to SFT.
+is among them.  It has seen plans and it has seen SQL, but never both in one answer: that is left to SFT.
 """
 
 import random
@@ -17,9 +17,11 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
 from configs.screen import progress
+from distill.plan import write_plan
 from tasks.load import width
 from tasks.prompt import messages
 from tasks.sample import load_sample, split_of
+from tasks.schema import read_schema
 from tasks.task import Task
 from tasks.trace import TAGS, render
 
@@ -30,10 +32,11 @@ MAX_COLUMNS = 11
 TURNS = 8
 """Questions in one conversation, which has the schema once."""
 VOCABULARY = 3072
-STEPS, BATCH, WARMUP = 1200, 4, 100
+STEPS, BATCH, WARMUP = 1600, 4, 100
 LEARNING_RATE, MATRIX_LEARNING_RATE = 8e-3, 2e-2
 """Of AdamW, for embeddings and norms, and of Muon, for all other weights."""
 CHAT_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+PLAN_ASKED = {"role": "system", "content": "Answer with the query plan."}
 PLAN_WORDS = """open filter join left join deliver distinct group having sort desc limit average of number count sum max
 min compute repeat combine for each row of subquery as on and or not in union except intersect without with"""
 _PIECES = Regex(r"\d| ?[^\W\d]\w*| ?[^\w\s]+|\s+")
@@ -96,22 +99,27 @@ def make_tokenizer(tasks: list[Task], template: str) -> PreTrainedTokenizerFast:
 
 
 def conversations(tasks: list[Task], tokenizer) -> list[torch.Tensor]:
-    """Return chats of TURNS questions over one database, as tokens; answered with SQL alone.
+    """Return chats of TURNS questions over one database, as tokens; answered with SQL alone, or with a plan alone.
 
-    Every second one asks for a plan as well and gets none, so that the tags of the plan are at least known tokens.
+    Which of the two changes from one chat to the next, so what is to stand in one answer is never seen together.
     """
     chats = []
     for asked in _shuffled_by_database(tasks):
         for start in range(0, len(asked), TURNS):
             chat: list[dict[str, str]] = []
+            plans = bool(len(chats) % 2)
             for task in asked[start : start + TURNS]:
-                system, user = messages(task, "ddl", 0, "plan" if len(chats) % 2 else "sql_only")
+                system, user = messages(task, "ddl", 0, "sql_only")
                 schema_known = {"role": "user", "content": user["content"].rpartition("\n")[2]}
-                chat += [schema_known] if chat else [system, user]
-                chat.append({"role": "assistant", "content": render("", task.gold_sql)})
+                chat += [schema_known] if chat else [PLAN_ASKED if plans else system, user]
+                chat.append({"role": "assistant", "content": _plan(task) if plans else render("", task.gold_sql)})
             text = tokenizer.apply_chat_template(chat, tokenize=False)
             chats.append(torch.tensor(tokenizer(text, add_special_tokens=False)["input_ids"]))
     return chats
+
+
+def _plan(task: Task) -> str:
+    return write_plan(task, read_schema(task.database, 0), "short")
 
 
 def pretrain(model, chats: list[torch.Tensor], steps: int) -> None:

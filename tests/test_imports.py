@@ -18,7 +18,10 @@ MAY_IMPORT = {
 PACKAGES = [name for name in MAY_IMPORT if (ROOT / name).is_dir()]
 OURS = {*MAY_IMPORT, "bench", "tests"}
 FILES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
-LOOKS_UP = {Path("configs/__main__.py"): {"rewards"}}  # `python -m configs check` tries the rewards' names
+LOOKS_UP = {
+    Path("configs/__main__.py"): {"rewards"},  # `python -m configs check` tries the rewards' names
+    Path("models/nano.py"): {"distill"},  # it learns from the free teacher's plans
+}
 LIGHT = ("configs", "sandbox", "tasks", "rewards")
 
 
