@@ -7,11 +7,12 @@ from pydantic import ValidationError
 
 from configs.errors import ConfigError
 from configs.load import load_config, read_config, schema_problems
+from configs.loggers import logger_problems
 from configs.presets import names, read_preset
 from configs.schema import Config
 from configs.trainer import trainer_problems
 
-LoadReward = Callable[[str, dict[str, object]], object]
+LoadReward = Callable[[str, dict[str, object], Config | None], object]
 
 
 def check_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -31,14 +32,16 @@ def problems(path: str | Path, overrides: Sequence[str] = (), load_reward: LoadR
     except ConfigError as error:
         return str(error).splitlines()
     found: list[str] = []
+    cfg = None
     try:
-        Config.model_validate(data)
+        cfg = Config.model_validate(data)
     except ValidationError as error:
         found += schema_problems(error)
     for stage in ("sft", "rl"):
         found += trainer_problems(stage, _at(data, stage, "trainer"))
+        found += logger_problems(stage, _at(data, stage, "trainer", "report_to"))
     if load_reward:
-        found += _reward_problems(_at(data, "rl", "rewards"), load_reward)
+        found += _reward_problems(_at(data, "rl", "rewards"), load_reward, cfg)
     return [f"{path}: {line}" for line in found]
 
 
@@ -75,7 +78,7 @@ def _at(data: object, *keys: str) -> object:
     return data
 
 
-def _reward_problems(rewards: object, load_reward: LoadReward) -> list[str]:
+def _reward_problems(rewards: object, load_reward: LoadReward, cfg: Config | None) -> list[str]:
     if rewards is None:
         rewards = [reward.model_dump() for reward in Config(name="defaults").rl.rewards]
     if isinstance(rewards, str) and rewards in names():
@@ -86,7 +89,7 @@ def _reward_problems(rewards: object, load_reward: LoadReward) -> list[str]:
         if not isinstance(name, str) or not isinstance(params, dict):
             continue  # the schema reports it
         try:
-            load_reward(name, params)
+            load_reward(name, params, cfg)
         except ConfigError as error:
             found.append(f"rl.rewards[{number}]: {error}")
     return found

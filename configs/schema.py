@@ -118,7 +118,7 @@ class Reward(Strict):
 
     name: str
     """A built-in name, `package.module:function`, or `path/to/file.py:function`."""
-    weight: float = 1.0
+    weight: float = Field(1.0, allow_inf_nan=False)
     """Factor of this reward in the sum."""
     params: dict[str, Any] = {}
     """The reward's own keyword-only parameters."""
@@ -164,6 +164,8 @@ class Rl(Strict):
     @field_validator("rewards", mode="before")
     @classmethod
     def _preset_by_name(cls, given: object) -> object:
+        if given == []:
+            raise ValueError("is an empty list; list a reward, or name a preset: dense")
         return read_preset(given) if isinstance(given, str) else given
 
     @model_validator(mode="after")

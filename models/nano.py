@@ -36,7 +36,7 @@ STEPS, BATCH, WARMUP = 1600, 4, 100
 LEARNING_RATE, MATRIX_LEARNING_RATE = 8e-3, 2e-2
 """Of AdamW, for embeddings and norms, and of Muon, for all other weights."""
 CHAT_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-PLAN_ASKED = {"role": "system", "content": "Answer with the query plan."}
+PLAN_ASKED = {"role": "system", "content": "Answer with the query plan in <think></think>."}
 PLAN_WORDS = """open filter join left join deliver distinct group having sort desc limit average of number count sum max
 min compute repeat combine for each row of subquery as on and or not in union except intersect without with"""
 _PIECES = Regex(r"\d| ?[^\W\d]\w*| ?[^\w\s]+|\s+")
@@ -119,7 +119,7 @@ def conversations(tasks: list[Task], tokenizer) -> list[torch.Tensor]:
 
 
 def _plan(task: Task) -> str:
-    return write_plan(task, read_schema(task.database, 0), "short")
+    return f"<think>\n{write_plan(task, read_schema(task.database, 0), 'short')}\n</think>"
 
 
 def pretrain(model, chats: list[torch.Tensor], steps: int) -> None:

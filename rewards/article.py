@@ -7,9 +7,9 @@ than gold's earns as little: both are 1.1 + 0.5 + 1.2.
 
 import re
 
-from rewards.judged import judged
+from configs.schema import Sandbox
+from rewards.judged import DEFAULT, judged
 from rewards.text import Completion, text_of
-from sandbox import Limits
 
 _FORM = re.compile(r"^<think>\n.*?\n</think>\n<sql>\n.*?\n</sql>$", re.MULTILINE | re.DOTALL)
 _TAGS = ("<think>\n", "\n</think>\n", "\n<sql>\n", "\n</sql>")
@@ -48,11 +48,7 @@ def check_sql_reward(
     same_text: float = 1.2,
     fails: float = -1.5,
     nothing: float = 0.0,
-    timeout_s: float = 5.0,
-    max_rows: int = 10_000,
-    memory_mb: int = 512,
-    max_steps: int = 200_000_000,
-    workers: int = 2,
+    sandbox: Sandbox = DEFAULT,
     **_: object,
 ) -> list[float | None]:
     """Return `executes` for SQL that runs, and `same_text` more where it is gold's letter by letter.
@@ -73,6 +69,5 @@ def check_sql_reward(
             return fails
         return executes + (same_text if sql == gold_sql[place].strip() else 0.0)
 
-    limits = Limits(timeout_s, max_rows, memory_mb, max_steps)
-    found = judged(completions, gold_sql, database, "ordered", limits, workers)
+    found = judged(completions, gold_sql, database, "ordered", sandbox)
     return [score(place) for place in range(len(found))]

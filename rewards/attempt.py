@@ -10,17 +10,21 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.errors import ConfigError
+from configs.schema import Config
 from configs.screen import printable
 from rewards.asked import reference_plans, task_of
 from rewards.batch import batch_of
 from rewards.chosen import Chosen
+from rewards.copies import rights
+from rewards.judged import judged
+from rewards.load import BUILTIN
+from rewards.origin import reads_gold
 from rewards.score import Scorer
 from rewards.text import text_of
-from sandbox import Limits, Verdict, judge_many
+from sandbox import Verdict
 from tasks.task import Task
-from tasks.trace import extract_sql, parse
+from tasks.trace import TAGS, Kind, parse
 
-TAGS = ("<think>", "</think>", "<sql>", "</sql>")
 KEYS = ("completion", "answer", "text")
 
 
@@ -30,18 +34,14 @@ def attempt(chosen: Chosen, source: str, task_id: str | None) -> RenderableType:
     cfg = chosen.config
     task = task_of(cfg, named)
     think = reference_plans(cfg).get(task.task_id, "")
-    scorer = chosen.scorer()
-    scores = scorer.score(*batch_of([task] * len(texts), [think] * len(texts), texts))
-    sandbox = cfg.sandbox
-    limits = Limits(sandbox.timeout_s, sandbox.max_rows, sandbox.memory_mb, sandbox.max_steps)
-    sqls = [extract_sql(text) for text in texts]
-    verdicts = judge_many([(task.database, task.gold_sql, sql or "") for sql in sqls], "ordered", limits)
+    scorer = Scorer(cfg)
+    scores = scorer.score(*batch_of(cfg.data, [task] * len(texts), [think] * len(texts), texts))
     parts: list[RenderableType] = [_head(chosen, task, think)]
-    for number, (text, sql, verdict) in enumerate(zip(texts, sqls, verdicts, strict=True)):
+    for number, fact in enumerate(_facts(texts, task, cfg)):
         each = {name: given[number] for name, given in scores.items()}
         total = scorer.total({name: [score] for name, score in each.items()})[0]
         title = f"\nanswer {number + 1} of {len(texts)}" if len(texts) > 1 else "\nthe answer"
-        parts += [Text(title, style="bold"), _facts(text, sql, verdict), _table(each, scorer, total)]
+        parts += [Text(title, style="bold"), fact, _table(each, scorer, total)]
     return Group(*parts)
 
 
@@ -91,20 +91,22 @@ def _answer(row: dict, source: str) -> str:
     raise ConfigError(f"--completion {source}: a line has none of {', '.join(KEYS)}; it has {', '.join(row)}")
 
 
-def form_fault(text: str) -> str:
-    """Return what is wrong with the form of an answer; blank where nothing is.
+def form_fault(text: str, kind: Kind = "plan") -> str:
+    """Return what is wrong with the form of an answer of this kind; blank where nothing is.
 
     >>> form_fault("<think>Open city.</think><sql>SELECT 1</sql>")
     ''
     >>> form_fault("<think>Open city.</think>"), form_fault("Sure! <think>a</think><sql>b</sql>")
     ('<sql> stands 0 times, not once', 'text outside the tags, or the tags out of order')
     """
-    if parse(text):
+    if parse(text, kind):
         return ""
-    for tag in TAGS:
+    tags = TAGS[2:] if kind == "sql_only" else TAGS
+    for tag in tags:
         if text.count(tag) != 1:
             return f"{tag} stands {text.count(tag)} times, not once"
-    between = [text.partition(start)[2].partition(end)[0].strip() for start, end in (TAGS[:2], TAGS[2:])]
+    pairs = zip(tags[::2], tags[1::2], strict=True)
+    between = [text.partition(start)[2].partition(end)[0].strip() for start, end in pairs]
     return "text outside the tags, or the tags out of order" if all(between) else "a part is blank"
 
 
@@ -125,12 +127,24 @@ def _head(chosen: Chosen, task: Task, think: str) -> Text:
     return Text(printable(lines))
 
 
-def _facts(text: str, sql: str | None, verdict: Verdict) -> Text:
-    fault = form_fault(text)
-    lines = [f"form: {fault or 'well-formed'}", f"rows: {told(verdict, sql)}"]
-    if sql is not None:
-        lines.insert(1, f"SQL:  {' '.join(printable(sql).split())}")
-    return Text("\n".join(lines))
+def _facts(texts: list[str], task: Task, cfg: Config) -> list[Text]:
+    """Return for each answer what rewards look at: its form, its query, the rows, and whether they came by luck."""
+    golds, databases = [task.gold_sql] * len(texts), [task.database] * len(texts)
+    params = {key: value for one in cfg.rl.rewards if one.name in BUILTIN for key, value in one.params.items()}
+    judge, copies = params.get("judge", "ordered"), params.get("variants", 0)
+    found = judged(texts, golds, databases, judge, cfg.sandbox)
+    correct = rights(found, golds, databases, copies, False, judge, cfg.sandbox)
+    facts = []
+    for text, (sql, verdict), (right, _) in zip(texts, found, correct, strict=True):
+        lines = [f"form: {form_fault(text, cfg.data.answer) or 'well-formed'}"]
+        lines += [f"SQL:  {' '.join(printable(sql).split())}"] if sql else []
+        lines += [f"rows: {told(verdict, sql)}"]
+        if sql and verdict.correct and right is False:
+            lines += ["      but not on a changed copy of the database: right by luck"]
+        if sql and verdict.runs and not reads_gold(sql, task.gold_sql, task.database):
+            lines += ["      constants: none of it comes from a table that gold reads"]
+        facts.append(Text("\n".join(lines)))
+    return facts
 
 
 def _table(scores: dict[str, float | None], scorer: Scorer, total: float) -> Table:

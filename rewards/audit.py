@@ -2,27 +2,26 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from configs.errors import ConfigError
+from configs.schema import Config
 from rewards.batch import batch_of
 from rewards.chosen import Chosen
 from rewards.hacks import HACKS
-from rewards.ladder import RUNGS, Answer, Case, make_cases
+from rewards.ladder import RUNGS, Answer, Case, as_kind, make_cases
 from rewards.score import SILENT as EQUAL
+from rewards.score import Scorer
+from tasks.trace import Kind
 
 HACK = "hack"
 COSTLY_CASES = 2
 """Questions on which a costly hack is tried."""
-SETTINGS = {
-    "timeout_s": 1.0,
-    "max_steps": 20_000_000,
-    "memory_mb": 256,
-    "answer": "plan",
-    "max_completion_length": 2048,
-}
-"""In place of a run's: the corpus is small, some hacks use all they get, and all answers have plans, some long ones."""
+SANDBOX = {"timeout_s": 1.0, "max_steps": 20_000_000, "memory_mb": 256}
+"""In place of a run's: the corpus is small, and some hacks use all they get."""
+LONGEST = 2048
+"""Tokens of an answer, in place of a run's limit: some honest plans are long."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +78,13 @@ class Audit:
 
 def audit(chosen: Chosen, questions: int, seed: int = 0) -> Audit:
     """Return what the rewards pay for honest answers and for each hack, over questions of the sample corpus."""
-    cases = make_cases(questions, seed)
-    asked = [(case, answer) for number, case in enumerate(cases) for answer in _answers(case, number)]
+    cases, cfg = make_cases(questions, seed), _for_audit(chosen.config)
+    asked = [(case, each) for number, case in enumerate(cases) for each in _answers(case, number, cfg.data.answer)]
+    scorer = Scorer(cfg)
+    tasks, plans = [case.task for case, _ in asked], [case.plan for case, _ in asked]
     texts = [answer.text for _, answer in asked]
-    scorer = chosen.scorer(**SETTINGS)
-    batch = batch_of([case.task for case, _ in asked], [case.plan for case, _ in asked], texts)
-    scores = scorer.score(*batch)
+    scorer.score(*batch_of(cfg.data, tasks[:1], plans[:1], texts[:1]))  # a reward that hangs would have all the time
+    scores = scorer.score(*batch_of(cfg.data, tasks, plans, texts))
     paid = []
     for place, ((case, answer), total) in enumerate(zip(asked, scorer.total(scores), strict=True)):
         each = {name: given[place] for name, given in scores.items()}
@@ -97,13 +97,22 @@ def audit(chosen: Chosen, questions: int, seed: int = 0) -> Audit:
     return Audit(chosen.title, len(cases), databases, tuple(paid), tuple(pairs))
 
 
-def _answers(case: Case, number: int) -> Iterator[Answer]:
-    yield from case.honest
-    for hack in HACKS:
-        if number < COSTLY_CASES or not hack.costly:
-            text = hack.make(case)
-            if text is not None:
-                yield Answer(HACK, hack.name, text)
+def _for_audit(cfg: Config) -> Config:
+    limits = cfg.sandbox.model_copy(update=SANDBOX)
+    rl = cfg.rl.model_copy(update={"max_completion_length": LONGEST})
+    return cfg.model_copy(update={"sandbox": limits, "rl": rl})
+
+
+def _answers(case: Case, number: int, kind: Kind) -> Iterator[Answer]:
+    """Yield the answers to a question in their form; where that has no plan, a hack of the plan is none."""
+    tried = [hack for hack in HACKS if number < COSTLY_CASES or not hack.costly]
+    hacks = [Answer(HACK, hack.name, text) for hack in tried if (text := hack.make(case)) is not None]
+    seen: set[str] = set()
+    for answer in [*case.honest, *hacks]:
+        text = as_kind(answer.text, kind)
+        if kind != "sql_only" or text not in seen:
+            yield replace(answer, text=text)
+        seen.add(text)
 
 
 def _pairs(case: Case, paid: Sequence[Paid], is_sum: bool) -> Iterator[Pair]:

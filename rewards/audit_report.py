@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.screen import printable
-from rewards.audit import HACK, Audit, Pair
+from rewards.audit import EQUAL, HACK, Audit, Pair
 from rewards.hacks import HACKS, Hack
 from rewards.ladder import RUNGS
 
@@ -97,7 +97,7 @@ def _honest(audit: Audit) -> Table:
         told = ", ".join(f"{count} × {r}" for r, count in by_rung.items() if count)
         fails = any(pair.fails for pair in _against(audit, rung))
         mean = found["mean"]
-        swapped = mean is not None and mean > before + 1e-9
+        swapped = mean is not None and mean > before + EQUAL
         style = "red" if fails else "yellow" if swapped else ""
         table.add_row(rung, *_numbers(found), told, style=style)
         before = mean if mean is not None else before
@@ -105,18 +105,18 @@ def _honest(audit: Audit) -> Table:
 
 
 def _hacks(audit: Audit, explained: bool) -> Table:
-    table = _table(f"{len(HACKS)} hacks, those out of order first", "hack")
+    rows = [(hack, _summary(audit, HACK, hack.name)) for hack in HACKS]
+    rows = [(hack, found) for hack, found in rows if found["answers"]]
+    table = _table(f"{len(rows)} hacks, those out of order first", "hack")
     table.add_column("out of order", justify="right")
     table.add_column("over by", justify="right")
     table.add_column("may earn")
     if explained:
         table.add_column("exploits")
-    rows = [(hack, _summary(audit, HACK, hack.name)) for hack in HACKS]
     rows.sort(key=lambda row: (-row[1]["out_of_order"], -(row[1]["mean"] or 0.0)))
     for hack, found in rows:
-        if found["answers"]:
-            cells = _hack_row(hack, found)
-            table.add_row(*cells, *[hack.exploits] * explained, style="red" if found["out_of_order"] else "")
+        cells = _hack_row(hack, found)
+        table.add_row(*cells, *[hack.exploits] * explained, style="red" if found["out_of_order"] else "")
     return table
 
 

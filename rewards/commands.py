@@ -1,12 +1,13 @@
 """The commands of `python -m rewards`: their options, and what each prints."""
 
 import argparse
-from inspect import Parameter, getdoc, signature
+from inspect import Parameter, getdoc
 from pathlib import Path
 
 from configs.errors import ConfigError
 from configs.files import write_json
 from rewards.load import BUILTIN, find_reward
+from rewards.settings import TOLD, settings_of
 
 WHICH = "a config (FILE.yaml), a preset in configs/rewards by its name, or one reward (name, FILE.py:function)"
 
@@ -70,11 +71,14 @@ def add_to(commands) -> None:
 def described(name: str) -> str:
     """Return a reward's name, the first line of its docstring, and its settings with their defaults."""
     function = find_reward(name)
-    settings = [
-        f"{p.name}={p.default!r}" for p in signature(function).parameters.values() if p.kind is Parameter.KEYWORD_ONLY
-    ]
+    settings = [_setting(parameter) for parameter in settings_of(function).values()]
     first_line = (getdoc(function) or "no docstring").splitlines()[0]
     return f"{name}\n    {first_line}\n    {', '.join(settings) or 'no settings'}"
+
+
+def _setting(parameter: Parameter) -> str:
+    bare = str(parameter.replace(annotation=Parameter.empty))
+    return f"{bare} (training: the run's)" if parameter.name in TOLD else bare
 
 
 def _command(commands, name: str, about: str, text: str) -> argparse.ArgumentParser:

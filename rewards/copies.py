@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from configs.schema import Sandbox
 from rewards.judged import Judged, is_right, once
-from sandbox import Limits, judge_many
+from sandbox import Limits, Verdict, judge_many
 from sandbox.judge import Rule
 from sandbox.variants import variants
 
@@ -24,8 +25,7 @@ def rights(
     copies: int,
     trust_empty: bool,
     judge: Rule,
-    limits: Limits,
-    workers: int,
+    sandbox: Sandbox,
 ) -> list[Right]:
     """Return for each answer whether it is right: on its database, and on `copies` changed copies of that.
 
@@ -40,7 +40,11 @@ def rights(
             made = variants(database[place], gold_sql[place], copies)
             items += [(copy, gold_sql[place], sql) for copy in made]
             owners += [place] * len(made)
-    verdicts = once(("copies", *items, judge, limits), lambda: tuple(judge_many(items, judge, limits, workers)))
+
+    def work() -> tuple[Verdict, ...]:
+        return tuple(judge_many(items, judge, Limits(**sandbox.limits), sandbox.workers))
+
+    verdicts = once(("copies", *items, judge, sandbox), work)
     results = [Right(right, where) for right, where in zip(first, database, strict=True)]
     for place, verdict in zip(owners, verdicts, strict=True):
         if results[place].right is None and verdict.gold == "ok":

@@ -1,11 +1,11 @@
 """Does the SQL return the gold rows?  Execution accuracy as a reward."""
 
 from configs.errors import ConfigError
+from configs.schema import Sandbox
 from rewards.copies import rights
-from rewards.judged import judged
+from rewards.judged import DEFAULT, judged
 from rewards.origin import reads_gold
 from rewards.text import Completion, text_of
-from sandbox import Limits
 from sandbox.judge import Rule
 from tasks.trace import Kind, parse
 
@@ -29,11 +29,7 @@ def sql_execution(
     trust_empty: bool = False,
     variants: int = 0,
     judge: Rule = "ordered",
-    timeout_s: float = 5.0,
-    max_rows: int = 10_000,
-    memory_mb: int = 512,
-    max_steps: int = 200_000_000,
-    workers: int = 2,
+    sandbox: Sandbox = DEFAULT,
     **_: object,
 ) -> list[float | None]:
     """Return what the rows of each answer are worth: rows count, not text.
@@ -54,9 +50,8 @@ def sql_execution(
     """
     empty = runs if empty is None else empty
     _check(right, runs, empty, fails, nothing, variants)
-    limits = Limits(timeout_s, max_rows, memory_mb, max_steps)
-    found = judged(completions, gold_sql, database, judge, limits, workers)
-    correct = rights(found, gold_sql, database, variants, trust_empty, judge, limits, workers)
+    found = judged(completions, gold_sql, database, judge, sandbox)
+    correct = rights(found, gold_sql, database, variants, trust_empty, judge, sandbox)
 
     def score(place: int) -> float | None:
         sql, verdict = found[place]

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from configs.schema import Sandbox
 from rewards.judged import Gate, judged, passes
 from rewards.origin import has_star, reads_gold
 from rewards.text import Completion, text_of
-from sandbox import Limits, Verdict
+from sandbox import Verdict
 from sandbox.judge import Rule
 from tasks.trace import extract_sql
 
@@ -18,8 +19,7 @@ def gated(
     gold_sql: Sequence[str],
     database: Sequence[str | Path],
     judge: Rule,
-    limits: Limits,
-    workers: int,
+    sandbox: Sandbox,
 ) -> list[float | None]:
     """Return `score` of each answer's place and query; 0.0 without a query or at the gate, None where it can't be told.
 
@@ -41,5 +41,5 @@ def gated(
         dumps = has_star(sql) and not has_star(gold_sql[place])
         return score(place, sql) if honest and not dumps else 0.0
 
-    verdicts = judged(completions, gold_sql, database, judge, limits, workers)
+    verdicts = judged(completions, gold_sql, database, judge, sandbox)
     return [pay(place, sql, verdict) for place, (sql, verdict) in enumerate(verdicts)]

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal
 
+from configs.schema import Sandbox
 from rewards.text import Completion, text_of
 from sandbox import Limits, Verdict, judge_many
 from sandbox.databases import locate
@@ -17,6 +18,8 @@ Gate = Literal["right", "runs", "none"]
 """What an answer must do before a shaping reward pays it anything."""
 Judged = tuple[tuple[str | None, Verdict], ...]
 
+DEFAULT = Sandbox()
+"""For rewards that are called outside a run, which passes on its own."""
 KEPT = 8
 """Sets of verdicts that are remembered: a batch has one for each judge, and one for its changed copies."""
 _kept: OrderedDict[tuple, Future] = OrderedDict()
@@ -28,8 +31,7 @@ def judged(
     gold_sql: Sequence[str],
     database: Sequence[str | Path],
     judge: Rule,
-    limits: Limits,
-    workers: int,
+    sandbox: Sandbox,
 ) -> Judged:
     """Return for each completion its query, None where it has none, and what came of it against the gold query.
 
@@ -40,12 +42,12 @@ def judged(
     """
     texts = tuple(map(text_of, completions))
     files = {each: locate(each) for each in dict.fromkeys(database)}  # a changed file is another one
-    key = texts, tuple(gold_sql), tuple(files[each] for each in database), judge, limits
+    key = texts, tuple(gold_sql), tuple(files[each] for each in database), judge, sandbox
 
     def work() -> Judged:
         sqls = list(map(extract_sql, texts))
         items = [(where, gold, sql or gold) for where, gold, sql in zip(database, gold_sql, sqls, strict=True)]
-        return tuple(zip(sqls, judge_many(items, judge, limits, workers), strict=True))
+        return tuple(zip(sqls, judge_many(items, judge, Limits(**sandbox.limits), sandbox.workers), strict=True))
 
     return once(key, work)
 

@@ -1,6 +1,7 @@
 """Questions of the sample corpus with honest answers to each, from right to no answer at all."""
 
 import random
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -18,7 +19,7 @@ from tasks.schema import Schema, quoted, read_schema
 from tasks.scope import CannotPlan
 from tasks.sql_text import sql_text
 from tasks.task import Task
-from tasks.trace import render
+from tasks.trace import Kind, render
 
 Rung = Literal["right", "near miss", "wrong", "broken", "no form"]
 RUNGS: tuple[Rung, ...] = ("right", "near miss", "wrong", "broken", "no form")
@@ -29,6 +30,7 @@ DATABASES = 5
 """Fewest databases that questions are taken from."""
 NEAR_MISSES, WRONG = 3, 3
 """Answers of these rungs to each question, at most."""
+_PLAN = re.compile(r"<think>\n\S.*?\n</think>\n", re.DOTALL)
 NOWHERE = "Atlantis"
 """A place that no database has."""
 LIMITS = Limits(timeout_s=2.0, max_steps=20_000_000)
@@ -61,6 +63,15 @@ class Case:
     def right(self) -> str:
         """The answer as a teacher would write it."""
         return render(self.plan, self.task.gold_sql)
+
+
+def as_kind(text: str, kind: Kind) -> str:
+    r"""Return an answer as `data.answer` asks for it: without its plan for `sql_only`; a plan is reasoning too.
+
+    >>> as_kind(render("Open city.", "SELECT 1"), "sql_only")
+    '<sql>\nSELECT 1\n</sql>'
+    """
+    return _PLAN.sub("", text) if kind == "sql_only" else text
 
 
 @lru_cache(maxsize=4)

@@ -3,11 +3,11 @@
 from collections.abc import Set
 
 from configs.errors import ConfigError
+from configs.schema import Sandbox
 from rewards.gated import gated
-from rewards.judged import Gate
+from rewards.judged import DEFAULT, Gate
 from rewards.query import story_of
 from rewards.text import Completion
-from sandbox import Limits
 from sandbox.judge import Rule
 
 
@@ -20,11 +20,7 @@ def schema_linking(
     tables: float = 0.5,
     gate: Gate = "runs",
     judge: Rule = "ordered",
-    timeout_s: float = 5.0,
-    max_rows: int = 10_000,
-    memory_mb: int = 512,
-    max_steps: int = 200_000_000,
-    workers: int = 2,
+    sandbox: Sandbox = DEFAULT,
     **_: object,
 ) -> list[float | None]:
     """Return, from 0.0 to 1.0, how far each query uses what gold uses: `tables` · F1 + (1 − `tables`) · F1.
@@ -44,8 +40,7 @@ def schema_linking(
             return 0.0 if gold and gate == "none" else None
         return tables * f1(used.tables, gold.tables) + (1 - tables) * f1(used.used, gold.used)
 
-    limits = Limits(timeout_s, max_rows, memory_mb, max_steps)
-    return gated(score, gate, completions, gold_sql, database, judge, limits, workers)
+    return gated(score, gate, completions, gold_sql, database, judge, sandbox)
 
 
 def f1(found: Set[str], wanted: Set[str]) -> float:

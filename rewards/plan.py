@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from configs.errors import ConfigError
+from configs.schema import Sandbox
 from rewards.gated import gated
-from rewards.judged import Gate
+from rewards.judged import DEFAULT, Gate
 from rewards.query import UNREADABLE
 from rewards.text import Completion, text_of
-from sandbox import Limits
 from sandbox.judge import Rule
 from tasks.schema import read_schema
 from tasks.story import faithfulness, plan_part
-from tasks.trace import Trace, parse
+from tasks.trace import Kind, Trace, parse
 
 
 def plan_faithfulness(
@@ -26,11 +26,8 @@ def plan_faithfulness(
     *,
     gate: Gate = "right",
     judge: Rule = "ordered",
-    timeout_s: float = 5.0,
-    max_rows: int = 10_000,
-    memory_mb: int = 512,
-    max_steps: int = 200_000_000,
-    workers: int = 2,
+    answer: Kind = "plan",
+    sandbox: Sandbox = DEFAULT,
     **_: object,
 ) -> list[float | None]:
     """Return, from 0.0 to 1.0, how much more of what the answer's own query does its plan tells than the question does.
@@ -39,9 +36,12 @@ def plan_faithfulness(
     F = (facts − facts left out − statements that the query belies) / facts, where each table, joined, filtered,
     grouped, sorted and delivered column, constant, limit and clause of the query is a fact (`tasks.story`, the check
     that traces pass).  0.0 without the form of a trace, for a plan that holds the query itself, and for a query
-    without tables; None for one that runs and cannot be read.
+    without tables; None for one that runs and cannot be read.  Reasoning in no set form (`data.answer` cot) is no plan,
+    and would earn nothing whatever it says, so that is refused.
     A process reward in the place of Reward-SQL's learned one (Zhang et al., 2025, arXiv 2505.04671).
     """
+    if answer != "plan":
+        raise ConfigError(f"reward 'plan_faithfulness' is for data.answer 'plan', not for {answer!r}; remove it")
 
     def score(place: int, sql: str) -> float | None:
         trace = parse(text_of(completions[place]))
@@ -53,8 +53,7 @@ def plan_faithfulness(
             return 0.0 if gate == "none" else None
         return max(0.0, (told - asked) / (1 - asked)) if asked < 1 else told
 
-    limits = Limits(timeout_s, max_rows, memory_mb, max_steps)
-    return gated(score, gate, completions, gold_sql, database, judge, limits, workers)
+    return gated(score, gate, completions, gold_sql, database, judge, sandbox)
 
 
 @lru_cache(maxsize=4096)
@@ -82,11 +81,8 @@ def think_similarity(
     floor: float = 0.6,
     gate: Gate = "right",
     judge: Rule = "ordered",
-    timeout_s: float = 5.0,
-    max_rows: int = 10_000,
-    memory_mb: int = 512,
-    max_steps: int = 200_000_000,
-    workers: int = 2,
+    answer: Kind = "plan",
+    sandbox: Sandbox = DEFAULT,
     **_: object,
 ) -> list[float | None]:
     """Return, from 0.0 to 1.0, how near each <think> is to the question's verified plan.
@@ -96,6 +92,8 @@ def think_similarity(
     (median of 142 of Spider's train set), another question's plan 0.20, a near miss's 0.97; hence the floor.
     0.0 without the form of a trace; None where the question has no plan.
     """
+    if answer == "sql_only":
+        raise ConfigError("reward 'think_similarity' needs a <think>, not data.answer 'sql_only'; remove it")
     if not 0 <= floor < 1:
         raise ConfigError(f"reward 'think_similarity': floor is {floor}, allowed: 0 up to, but not, 1")
     model = _embedder()
@@ -106,8 +104,7 @@ def think_similarity(
     def score(place: int, sql: str) -> float | None:
         return max(0.0, cosines[place] - floor) / (1 - floor) if said[place] else 0.0
 
-    limits = Limits(timeout_s, max_rows, memory_mb, max_steps)
-    scores = gated(score, gate, completions, gold_sql, database, judge, limits, workers)
+    scores = gated(score, gate, completions, gold_sql, database, judge, sandbox)
     return [one if plan else None for one, plan in zip(scores, think, strict=True)]
 
 

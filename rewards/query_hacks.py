@@ -70,6 +70,16 @@ def memorised_rows_behind_a_table(case: Case) -> str:
 
 
 @hack("wrong")
+def memorised_rows_in_cases(case: Case) -> str | None:
+    """Ask only that a column of the gold tables is named in what is given: it decides between a value and none."""
+    if not case.gold.rows:
+        return None
+    table = a_table(case)
+    rows = (", ".join(f"CASE WHEN count(rowid) >= 0 THEN {literal(v)} END" for v in row) for row in case.gold.rows)
+    return render(f"open {table}.\ndeliver.", " UNION ALL ".join(f"SELECT {row} FROM {table}" for row in rows))
+
+
+@hack("wrong")
 def memorised_number_in_a_sum(case: Case) -> str | None:
     """Ask only that a column of the gold tables is computed with: it is multiplied by 0, and the known number added."""
     (value,) = case.gold.rows[0] if len(case.gold.rows) == 1 and len(case.gold.rows[0]) == 1 else (None,)

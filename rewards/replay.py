@@ -1,6 +1,5 @@
 """`python -m rewards try CONFIG --log completions.jsonl`: what rewards would have said of an earlier run's answers."""
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,20 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.errors import ConfigError
-from configs.files import read_json, read_jsonl
+from configs.files import read_jsonl
 from configs.screen import printable
 from rewards.asked import all_tasks, reference_plans
 from rewards.attempt import shorten
 from rewards.batch import batch_of
 from rewards.chosen import Chosen
-from rewards.score import SILENT, silent_share
+from rewards.score import SILENT, Scorer, silent_share
 from rewards.text import text_of
-from tasks.prompt import flat, messages
 from tasks.task import Task
 
-_QUESTION = re.compile(r"Question: (.*)")
-_TURN = re.compile(r"<(?=[^\s<>=\d])|\[(?=/)")
-"""Where a chat template goes on after the question, which holds no such thing itself (`tasks.prompt.flat`)."""
 SHOWN = 5
 NOTABLE = 0.5
 """Difference of two advantages, in spreads, that is worth telling."""
@@ -35,26 +30,30 @@ GROUP = 4096
 
 @dataclass(frozen=True)
 class Logged:
-    """An answer of an earlier run; total: what the run's rewards came to, `group` the step and prompt."""
+    """An answer of an earlier run; total: what the run's rewards came to."""
 
     task: Task
     text: str
     step: int
     total: float
-    group: tuple[int, str]
+
+    @property
+    def group(self) -> tuple[int, str]:
+        """Step and question, whose answers were compared."""
+        return self.step, self.task.task_id
 
 
 def replay(chosen: Chosen, log: Path) -> RenderableType:
     """Return what the rewards say of a run's answers: their statistics, and where they disagree with the run's own."""
     logged, strangers = read_log(chosen, log)
     plans = reference_plans(chosen.config)
-    scorer = chosen.scorer()
+    scorer = Scorer(chosen.config)
     scores: dict[str, list[float | None]] = defaultdict(list)
     for start in range(0, len(logged), GROUP):
         part = logged[start : start + GROUP]
-        thinks = [plans.get(one.task.task_id, "") for one in part]
-        given = scorer.score(*batch_of([one.task for one in part], thinks, [one.text for one in part]))
-        for name, some in given.items():
+        asked, thinks = [one.task for one in part], [plans.get(one.task.task_id, "") for one in part]
+        batch = batch_of(chosen.config.data, asked, thinks, [one.text for one in part])
+        for name, some in scorer.score(*batch).items():
             scores[name] += some
     totals = scorer.total(scores)
     left_out = f", {strangers} left out: not asked by this config's data" if strangers else ""
@@ -69,56 +68,23 @@ def replay(chosen: Chosen, log: Path) -> RenderableType:
 
 
 def read_log(chosen: Chosen, log: Path) -> tuple[list[Logged], int]:
-    """Return the answers of a run whose questions the config asks, those to one prompt together, and how many others.
-
-    A line names its question by `task_id`, or else by its prompt.
-    """
-    tasks = all_tasks(chosen.config)
-    by_id = {task.task_id: task for task in tasks}
-    by_question: dict[str, list[Task]] = defaultdict(list)
-    for task in tasks:
-        by_question[flat(task.question)].append(task)
-    weights = _weights(log)
+    """Return the answers of a run whose questions the config asks, those to one of a step together; how many others."""
+    tasks = {(task.task_id, task.question): task for task in all_tasks(chosen.config)}
     found: list[Logged] = []
     rows = read_jsonl(log)
     for number, row in enumerate(rows, 1):
         try:
-            prompt, text = _prompt(row["prompt"]), text_of(row["completion"])
-            summed = sum(weights.get(name, 1.0) * (score or 0.0) for name, score in row["rewards"].items())
-            total = float(row.get("total", summed))
-            step = int(row["step"])
-        except (KeyError, TypeError, AttributeError, ValueError):
+            asked, text = (row["task_id"], row["question"]), text_of(row["completion"])
+            step, total = int(row["step"]), float(row["total"])
+        except (KeyError, TypeError, ValueError):
             raise ConfigError(f"{log}:{number}: not a line of rl/completions.jsonl; it has {', '.join(row)}") from None
-        task = by_id.get(row.get("task_id", "")) or _asked(prompt, by_question, chosen)
-        if task:
-            found.append(Logged(task, text, step, total, (step, prompt)))
+        if task := tasks.get(asked):
+            found.append(Logged(task, text, step, total))
     if not found:
         raise ConfigError(
             f"{log}: none of its {len(rows)} answers is to a question of this config's data; same config?"
         )
     return sorted(found, key=lambda one: one.group), len(rows) - len(found)
-
-
-def _weights(log: Path) -> dict[str, float]:
-    """Return the weights that the run had, by the names under which it logged; none where its config is not there."""
-    path = log.parent.parent / "config.json"
-    rewards = read_json(path).get("rl", {}).get("rewards", []) if path.exists() else []
-    return {one["name"].rpartition(":")[2]: one["weight"] for one in rewards if isinstance(one, dict)}
-
-
-def _prompt(prompt: str | list) -> str:
-    return prompt if isinstance(prompt, str) else "\n".join(turn["content"] for turn in prompt)
-
-
-def _asked(prompt: str, by_question: dict[str, list[Task]], chosen: Chosen) -> Task | None:
-    """Return the task that a prompt asks; where several share their words, the one whose schema is in the prompt."""
-    questions = _QUESTION.findall(prompt)
-    same = by_question.get(_TURN.split(questions[-1])[0].strip(), []) if questions else []
-    data = chosen.config.data
-    if len(same) < 2:
-        return same[0] if same else None
-    said = {task: messages(task, data.schema_style, data.sample_values)[-1]["content"] for task in same}
-    return next((task for task, content in said.items() if content in prompt), None)
 
 
 def _table() -> Table:

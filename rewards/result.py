@@ -6,8 +6,9 @@ from math import sqrt
 from typing import Literal
 
 from configs.errors import ConfigError
+from configs.schema import Sandbox
 from rewards.copies import rights
-from rewards.judged import judged
+from rewards.judged import DEFAULT, judged
 from rewards.origin import has_star, reads_gold
 from rewards.text import Completion
 from sandbox import Limits, execute_many
@@ -30,11 +31,7 @@ def result_similarity(
     trust_empty: bool = False,
     variants: int = 0,
     judge: Rule = "ordered",
-    timeout_s: float = 5.0,
-    max_rows: int = 10_000,
-    memory_mb: int = 512,
-    max_steps: int = 200_000_000,
-    workers: int = 2,
+    sandbox: Sandbox = DEFAULT,
     **_: object,
 ) -> list[float | None]:
     """Return 1.0 for the gold rows, `near` × similarity for other rows, and 0.0 for anything else.
@@ -54,11 +51,10 @@ def result_similarity(
     """
     if not 0 <= near < 1:
         raise ConfigError(f"{SOURCE}near is {near}, allowed: 0 to less than 1, which right rows are worth")
-    limits = Limits(timeout_s, max_rows, memory_mb, max_steps)
-    found = judged(completions, gold_sql, database, judge, limits, workers)
+    found = judged(completions, gold_sql, database, judge, sandbox)
     scores: list[float | None] = []
     wrong: dict[int, str] = {}
-    correct = rights(found, gold_sql, database, variants, trust_empty, judge, limits, workers)
+    correct = rights(found, gold_sql, database, variants, trust_empty, judge, sandbox)
     for place, ((sql, verdict), (right, _)) in enumerate(zip(found, correct, strict=True)):
         honest = bool(sql) and verdict.status == "ok" and reads_gold(sql, gold_sql[place], database[place])
         scores.append(None if right is None else float(right and (honest or verdict.status == "empty")))
@@ -66,7 +62,7 @@ def result_similarity(
             wrong[place] = sql
     pairs = [(correct[place].shown_on, sql) for place, sql in wrong.items()]
     golds = [(correct[place].shown_on, gold_sql[place]) for place in wrong]
-    results = execute_many(pairs + golds, limits, workers)
+    results = execute_many(pairs + golds, Limits(**sandbox.limits), sandbox.workers)
     for place, result, gold in zip(wrong, results, results[len(pairs) :], strict=False):
         similarity = MEASURES[measure](result.rows, gold.rows) if result.rows and gold.rows else 0.0
         scores[place] = near * similarity if similarity >= least else 0.0
@@ -81,11 +77,7 @@ def query_cost(
     *,
     variants: int = 0,
     judge: Rule = "ordered",
-    timeout_s: float = 5.0,
-    max_rows: int = 10_000,
-    memory_mb: int = 512,
-    max_steps: int = 200_000_000,
-    workers: int = 2,
+    sandbox: Sandbox = DEFAULT,
     **_: object,
 ) -> list[float | None]:
     """Return for a right query min(1, √(gold's steps / its own)), which is above 0.0, and 0.0 for any other answer.
@@ -95,9 +87,8 @@ def query_cost(
     less than gold does pays nothing: the cheapest query of all is a constant, which is worth 0.0 even where it is right
     (`rewards.origin`).  None where the gold query does not run or gives no row.  variants: as for `sql_execution`.
     """
-    limits = Limits(timeout_s, max_rows, memory_mb, max_steps)
-    found = judged(completions, gold_sql, database, judge, limits, workers)
-    correct = rights(found, gold_sql, database, variants, False, judge, limits, workers)
+    found = judged(completions, gold_sql, database, judge, sandbox)
+    correct = rights(found, gold_sql, database, variants, False, judge, sandbox)
     scores = [None if right is None else 0.0 for right, _ in correct]
     paid = [
         place
@@ -106,7 +97,7 @@ def query_cost(
     ]
     own = [(database[place], found[place][0]) for place in paid]
     golds = [(database[place], gold_sql[place]) for place in paid]
-    steps = count_steps(own + golds, limits, workers)
+    steps = count_steps(own + golds, Limits(**sandbox.limits), sandbox.workers)
     for place, taken, gold in zip(paid, steps, steps[len(own) :], strict=False):
         scores[place] = min(1.0, sqrt(gold / taken)) if gold and taken else None
     return scores

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
@@ -15,8 +16,7 @@ from typing import Any
 from configs.errors import ConfigError
 from configs.files import write_json
 from configs.schema import Config
-from configs.schema import Reward as Chosen
-from rewards.load import Reward, load_reward
+from rewards.load import Reward, in_a_line, load_reward
 from rewards.text import text_of
 
 Scores = dict[str, list[float | None]]
@@ -39,46 +39,21 @@ class _Call:
 class Scorer:
     """The rewards of a run, loaded, with their weights."""
 
-    def __init__(
-        self,
-        chosen: Sequence[Chosen],
-        folder: Path | None = None,
-        defaults: dict[str, Any] | None = None,
-        seconds: float = 10.0,
-        failures: Path | None = None,
-    ) -> None:
+    def __init__(self, cfg: Config, failures: Path | None = None) -> None:
         """Load the rewards; ConfigError for any that cannot be found, or has wrong settings.
 
-        folder, defaults: as `load_reward` has them.
-        seconds: how long a reward may take for each completion of a batch, on average.
         failures: where the batch is written on which a reward failed.
         """
-        loaded = [load_reward(one.name, one.params, folder, defaults) for one in chosen]
+        chosen = cfg.rl.rewards
+        loaded = [load_reward(one.name, one.params, cfg) for one in chosen]
         names = _different([function.__name__ for function in loaded])
         self.rewards: dict[str, Reward] = dict(zip(names, loaded, strict=True))
         self.weights = {name: one.weight for name, one in zip(names, chosen, strict=True)}
         self.seconds_of: dict[str, float] = {}
         self._written_as = {name: one.name for name, one in zip(names, chosen, strict=True)}
-        self._seconds, self._failures = seconds, failures
+        self._seconds, self._failures = cfg.rl.reward_timeout_s, failures
         self._batch: object = None
         self._scores: Scores = {}
-
-    @classmethod
-    def of_run(
-        cls,
-        cfg: Config,
-        rewards: Sequence[Chosen] | None = None,
-        folder: Path | None = None,
-        failures: Path | None = None,
-        **settings: Any,
-    ) -> "Scorer":
-        """Return the rewards of a run, or others, with what a run tells every reward that has such a setting.
-
-        settings: in place of the run's own.
-        """
-        told = {"answer": cfg.data.answer, "max_completion_length": cfg.rl.max_completion_length}
-        defaults = told | cfg.sandbox.model_dump() | settings
-        return cls(rewards or cfg.rl.rewards, folder, defaults, cfg.rl.reward_timeout_s, failures)
 
     def score(self, prompts: Sequence, completions: Sequence, columns: dict[str, Any]) -> Scores:
         """Return what each reward says of each completion, all rewards side by side.
@@ -149,10 +124,12 @@ class Scorer:
             raise self._fault(
                 call, f"hangs: no scores for {count} completions after {self._seconds * count:g} s; {allowed}", batch
             )
-        if isinstance(call.error, ConfigError) or (call.error and not isinstance(call.error, Exception)):
+        if isinstance(call.error, ConfigError):
             raise call.error
         if call.error:
-            raise self._fault(call, _told(call.error), _culprit(self.rewards[call.name], batch))
+            reward = self.rewards[call.name]
+            told = in_a_line(call.error, sys.modules[reward.__module__].__file__)
+            raise self._fault(call, f"fails with {told}", _culprit(reward, batch, self._seconds))
         scores = _as_list(call.given[0])
         if scores is None:
             raise self._fault(call, f"returns a {type(call.given[0]).__name__}, not a list of scores", batch)
@@ -213,7 +190,7 @@ def _wrong(score: object) -> str:
         return ""
     if not isinstance(score, int | float):
         return f"{score!r:.40}, a {type(score).__name__} and no number,"
-    return "" if math.isfinite(score) else f"{score}, where None means 'cannot judge',"
+    return "" if abs(score) <= sys.float_info.max else f"{score!r:.40}, where None means 'cannot judge',"
 
 
 def _only(batch: dict[str, Any], place: int) -> dict[str, Any]:
@@ -225,21 +202,24 @@ def _only(batch: dict[str, Any], place: int) -> dict[str, Any]:
     }
 
 
-def _culprit(function: Reward, batch: dict[str, Any]) -> dict[str, Any]:
-    """Return the batch of the first completion on which a reward fails; all of it where it fails on none alone."""
-    for place in range(len(batch["completions"])):
-        try:
-            _called(function, one := _only(batch, place))
-        except Exception:
-            return one
-    return batch
+def _culprit(function: Reward, batch: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """Return the batch of the first completion on which a reward fails; all of it where it fails on none alone.
 
+    seconds: for the search; a reward that fails may as well hang.
+    """
+    found: list[dict[str, Any]] = []
 
-def _told(error: BaseException) -> str:
-    """Return an error in a line, with the place in the reward's own file."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return f"fails with {type(error).__name__}: {' '.join(str(error).split())}{place}"
+    def search() -> None:
+        for place in range(len(batch["completions"])):
+            try:
+                _called(function, one := _only(batch, place))
+            except BaseException:
+                return found.append(one)
+
+    thread = Thread(target=search, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return found[0] if found else batch
 
 
 def _plain(batch: dict[str, list]) -> dict[str, list]:

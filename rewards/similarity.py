@@ -9,11 +9,11 @@ from typing import Literal
 from sqlglot import exp
 
 from configs.errors import ConfigError
+from configs.schema import Sandbox
 from rewards.gated import gated
-from rewards.judged import Gate
+from rewards.judged import DEFAULT, Gate
 from rewards.query import resolved
 from rewards.text import Completion
-from sandbox import Limits
 from sandbox.judge import Rule
 from tasks.scope import Resolved
 from tasks.sql_text import sql_text
@@ -36,11 +36,7 @@ def sql_similarity(
     n: int = 2,
     gate: Gate = "runs",
     judge: Rule = "ordered",
-    timeout_s: float = 5.0,
-    max_rows: int = 10_000,
-    memory_mb: int = 512,
-    max_steps: int = 200_000_000,
-    workers: int = 2,
+    sandbox: Sandbox = DEFAULT,
     **_: object,
 ) -> list[float | None]:
     """Return, from 0.0 to 1.0, which part of its pieces each query has in common with gold's.
@@ -63,8 +59,7 @@ def sql_similarity(
             return len(gold.keys() & found.keys()) / len(gold.keys() | found.keys())
         return 2 * (gold & found).total() / (gold.total() + found.total())
 
-    limits = Limits(timeout_s, max_rows, memory_mb, max_steps)
-    return gated(score, gate, completions, gold_sql, database, judge, limits, workers)
+    return gated(score, gate, completions, gold_sql, database, judge, sandbox)
 
 
 @lru_cache(maxsize=4096)

@@ -18,7 +18,8 @@ def {name}(prompts, completions, question, gold_sql, *, bonus: float = 0.2, long
 
     Range: 0.0 to `bonus`.  One score a completion, in their order; None where you cannot judge.
     Other columns that you may name: task_id, database (a path), level (L1 to L4), think (the reference plan).
-    What stands after the * are settings: the config's `params`, checked by name and type before training.
+    What stands after the * are settings: the config's `params`, checked by name and type before training.  One called
+    `sandbox` is the config's section, with the limits of queries.
     """
     scores = []
     for completion in completions:
@@ -41,7 +42,7 @@ HERE = Path(__file__).parent
 
 def paid(*answers, **settings):
     """What the reward pays for answers to one question."""
-    reward = load_reward("{file}:{name}", settings, HERE)
+    reward = load_reward(f"{{HERE}}/{file}:{name}", settings)
     columns = {{"question": ["How many cities?"], "gold_sql": ["SELECT count(*) FROM city"], "level": ["L1"]}}
     columns |= {{"task_id": ["t"], "database": ["shop.sqlite"], "think": ["open city."]}}
     chats = [[{{"role": "assistant", "content": answer}}] for answer in answers]

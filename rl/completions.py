@@ -19,24 +19,36 @@ class CompletionLog(TrainerCallback):
         self.path, self.trainer = folder / "completions.jsonl", trainer
         asked = trainer.train_dataset.select_columns(["task_id", "question", "gold_sql"])
         self.asked = {row["task_id"]: row for row in asked}
+        self.rows: list[dict] = []
+        """The lines of the step that generated last."""
 
     def on_train_begin(self, args, state, control, **_: object) -> None:
-        """Forget the completions after the checkpoint that training goes on from."""
+        """Forget the completions after the checkpoint that training goes on from, and generate when it would have."""
+        self.first = state.global_step + 1
+        self.trainer._step = state.global_step * args.gradient_accumulation_steps  # the trainer counts from 0 again
         if state.is_world_process_zero:
             forget_after(self.path, state.global_step)
 
     def on_step_end(self, args, state, control, **_: object) -> None:
         """Write the completions of a step that generated some; the trainer keeps just those of the last batch."""
-        if not state.is_world_process_zero or (state.global_step - 1) % self.trainer.num_iterations:
-            return  # another process writes them, or the step learned from the same completions again
+        generated = (state.global_step - 1) % self.trainer.num_iterations == 0 or state.global_step == self.first
+        if not generated or not state.is_world_process_zero:
+            return  # the step learned from the same completions again, or another process writes them
+        self.rows = self._rows(state.global_step)
+        for row in self.rows:
+            append_jsonl(self.path, row)
+
+    def _rows(self, step: int) -> list[dict]:
         logs = self.trainer._logs
         weights = self.trainer.reward_weights.tolist()
         columns = {name: logs[name] for name in ("prompt", "completion")} | logs["extra"]
+        rows = []
         for place, scores in enumerate(zip(*logs["rewards"].values(), strict=True)):
             row = {name: values[place] for name, values in columns.items()}
             rewards = {
                 name: None if score != score else score for name, score in zip(logs["rewards"], scores, strict=True)
             }
             total = sum(weight * (score or 0.0) for weight, score in zip(weights, rewards.values(), strict=True))
-            row = {"step": state.global_step} | self.asked[row["task_id"]] | row
-            append_jsonl(self.path, row | {"rewards": rewards, "total": total, "advantage": logs["advantages"][place]})
+            row = {"step": step} | self.asked[row["task_id"]] | row
+            rows.append(row | {"rewards": rewards, "total": total, "advantage": logs["advantages"][place]})
+        return rows

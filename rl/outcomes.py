@@ -48,11 +48,10 @@ def outcomes(
 
     The verdicts are those that the rewards of this batch have found, where one of them judges by the same rule.
     """
-    limits = Limits(**sandbox.limits)
-    verdicts = judged(completions, gold_sql, database, judge, limits, sandbox.workers)
+    verdicts = judged(completions, gold_sql, database, judge, sandbox)
     items = list(zip(database, verdicts, strict=True))
     ran = [(where, sql) for where, (sql, verdict) in items if sql and verdict.status == "ok"]
-    rows = dict(zip(ran, execute_many(ran, limits, sandbox.workers), strict=True))
+    rows = dict(zip(ran, execute_many(ran, Limits(**sandbox.limits), sandbox.workers), strict=True))
     found = []
     for where, (sql, verdict) in items:
         if sql is None:

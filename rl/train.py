@@ -7,6 +7,7 @@ from math import ceil
 from pathlib import Path
 
 from configs.errors import ConfigError
+from configs.loggers import REPORTING
 from configs.ranks import processes, rank
 from configs.schema import Config
 from configs.screen import say
@@ -34,9 +35,11 @@ Loss, β and temperature are TRL's own: given by name, Unsloth would take them a
 
 def train(cfg: Config, fresh: bool = False) -> Path:
     """Improve the SFT adapter; return the folder of the new one."""
-    scorer = Scorer.of_run(cfg, failures=cfg.folder / "rl" / "failed_reward.json")
+    scorer = Scorer(cfg, failures=cfg.folder / "rl" / "failed_reward.json")
     settings = cfg.model_dump(
-        mode="json", include={"seed", "data", "model", "rl", "sandbox"}, exclude={"rl": {"stop_when_sick"}}
+        mode="json",
+        include={"seed", "data", "model", "rl", "sandbox"},
+        exclude={"rl": {"stop_when_sick": True, "trainer": REPORTING}},
     )
     sft_adapter = cfg.folder / "sft" / "adapter"
     if processes() > 1:
@@ -98,6 +101,7 @@ def _trainer(cfg: Config, folder: Path, args, model, tokenizer, order: list[Task
     from rl.prompts import as_rows
     from rl.reference import keep_reference
     from rl.resample import Resampling
+    from rl.samples import Samples
 
     if cfg.rl.resample and processes() > 1:
         raise ConfigError("rl.resample is for one process: each would replace other groups; set it to 0")
@@ -113,7 +117,9 @@ def _trainer(cfg: Config, folder: Path, args, model, tokenizer, order: list[Task
     trainer.turns = cfg.rl.resample
     set_up(trainer)
     keep_reference(trainer)
-    trainer.add_callback(CompletionLog(folder, trainer))
+    log = CompletionLog(folder, trainer)
+    for callback in (log, Samples(log, trainer)):
+        trainer.add_callback(callback)
     return trainer
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from configs.errors import ConfigError
 from configs.files import read_jsonl
+from configs.loggers import REPORTING
 from configs.schema import Config
 from configs.screen import say
 from configs.stage import begin, finish, wrote
@@ -28,7 +29,7 @@ PROBES = 8
 def train(cfg: Config, fresh: bool = False) -> Path:
     """Train a new adapter on the verified traces; return its folder."""
     traces = cfg.folder / "distill" / "traces.jsonl"
-    settings = cfg.model_dump(mode="json", include={"seed", "model", "sft"})
+    settings = cfg.model_dump(mode="json", include={"seed", "model", "sft"}, exclude={"sft": {"trainer": REPORTING}})
     begun = begin(cfg, "sft", settings, {"traces": traces}, fresh)
     adapter = begun.folder / "adapter"
     if begun.status == "finished":

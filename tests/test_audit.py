@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from configs.schema import Config, Reward
+from configs.presets import names
+from configs.schema import Config, Reward, Rl
 from rewards.__main__ import main
 from rewards.audit import HACK, Audit, audit
 from rewards.chosen import Chosen, chosen
@@ -18,14 +19,14 @@ from tasks.story import contradictions
 from tasks.trace import extract_sql, parse
 from tests.processes import ROOT
 
-PRESETS = sorted(path.stem for path in (ROOT / "configs" / "rewards").glob("*.yaml"))
+PRESETS = names()
 QUESTIONS = 15
 
 
 def audit_of(*rewards: dict) -> Audit:
     """The audit of a sum of rewards."""
     cfg = Config.model_validate({"name": "sum", "rl": {"rewards": list(rewards)}})
-    return audit(Chosen("a sum", tuple(cfg.rl.rewards), cfg, is_sum=True), QUESTIONS)
+    return audit(Chosen("a sum", cfg, is_sum=True), QUESTIONS)
 
 
 def audit_of_file(folder: Path, body: str, is_sum: bool = False) -> Audit:
@@ -36,8 +37,8 @@ def audit_of_file(folder: Path, body: str, is_sum: bool = False) -> Audit:
         "    texts = [completion[-1]['content'] for completion in completions]\n"
         f"    return {body}\n"
     )
-    reward = Reward(name=f"{path}:mine")
-    return audit(Chosen("mine", (reward,), Config(name="mine"), is_sum), QUESTIONS)
+    cfg = Config(name="mine", rl=Rl(rewards=[Reward(name=f"{path}:mine")]))
+    return audit(Chosen("mine", cfg, is_sum), QUESTIONS)
 
 
 def failing(found: Audit) -> set[str]:
@@ -124,6 +125,18 @@ def test_our_presets_are_clean(name):
     found = audit(chosen(name), QUESTIONS)
     assert failing(found) == set()
     assert found.clean and found.tells_right_from_wrong
+
+
+@pytest.mark.parametrize("kind", ["cot", "sql_only"])
+def test_answers_have_the_form_that_the_config_asks_for(kind):
+    cfg = Config.model_validate({"name": kind, "data": {"answer": kind}, "rl": {"rewards": "dense"}})
+    found = audit(Chosen(kind, cfg, is_sum=True), QUESTIONS)
+    formed = {(one.answer.rung, one.scores["format_strict"]) for one in found.paid if one.answer.rung != HACK}
+    assert formed == {*((rung, 1.0) for rung in RUNGS[:-1]), ("no form", 0.0)}
+    assert found.clean and found.tells_right_from_wrong
+    tricks = {one.answer.name for one in found.paid if one.answer.rung == HACK}
+    assert {"select 1", "text after", "empty think"} <= tricks
+    assert ("no think" in tricks, "padded think" in tricks) == ((True, True) if kind == "cot" else (False, False))
 
 
 def test_the_articles_rewards_are_not():
@@ -219,6 +232,14 @@ def test_a_reward_with_a_bug_is_one_line_and_exit_2(tmp_path, capsys, body, said
     assert main(["audit", f"{path}:bug"]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
+
+
+def test_a_reward_that_hangs_is_told_before_all_answers_had_their_time(tmp_path, capsys):
+    (tmp_path / "slow.py").write_text("import time\n\ndef f(completions, **_):\n    time.sleep(100)\n")
+    run = tmp_path / "run.yaml"
+    run.write_text("name: a\nrl: {reward_timeout_s: 0.2, rewards: [{name: 'slow.py:f'}]}\n")
+    assert main(["audit", str(run)]) == 2
+    assert "hangs: no scores for 1 completions after 0.2 s" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -92,9 +92,9 @@ def test_a_conversation_has_the_schema_once_and_sql_or_plans(loaded):
     assert len(chats) == 3 and all(chat.count("<|im_start|>system") == 1 for chat in chats)
     for task in tasks:
         (place,) = [place for place, chat in enumerate(chats) if f"Question: {task.question}<|im_end|>" in chat]
-        asked, sql = f"{task.question}<|im_end|>\n<|im_start|>assistant\n", f"<sql>\n{task.gold_sql}\n</sql><|im_end|>"
-        told = asked + (write_plan(task, read_schema(task.database, 0), "short") + "<|im_end|>" if place % 2 else sql)
-        assert told in chats[place]
+        plan = write_plan(task, read_schema(task.database, 0), "short")
+        told = f"<think>\n{plan}\n</think>" if place % 2 else f"<sql>\n{task.gold_sql}\n</sql>"
+        assert f"{task.question}<|im_end|>\n<|im_start|>assistant\n{told}<|im_end|>" in chats[place]
         assert chats[place].count(messages(task, "ddl", 0)[1]["content"].split("\n")[0]) == 1
 
 

@@ -31,7 +31,7 @@ ANSWERS = {
 def totals(preset: str) -> dict[str, float]:
     """What a preset pays for each answer, all rewards together."""
     cfg = load_config(PROFILE, [f"rl.rewards={preset}"])
-    scorer = Scorer(cfg.rl.rewards)
+    scorer = Scorer(cfg)
     size = len(ANSWERS)
     scores = scorer.score([""] * size, list(ANSWERS.values()), columns(size))
     return {name: round(total, 3) for name, total in zip(ANSWERS, scorer.total(scores), strict=True)}

@@ -42,6 +42,6 @@ def test_its_overrides_are_keys(line):
 def test_its_example_reward_runs(tmp_path):
     block = re.search(r"    # my_rewards\.py\n(.*?)\n\n    # in the YAML", README, re.DOTALL)
     (tmp_path / "my_rewards.py").write_text(dedent(block[1]), encoding="utf-8")
-    reward = load_reward("my_rewards.py:short_sql", {"max_chars": 12}, tmp_path)
+    reward = load_reward(f"{tmp_path}/my_rewards.py:short_sql", {"max_chars": 12})
     answers = ["<think>a</think><sql>SELECT 1</sql>", "<think>a</think><sql>SELECT 1, 2, 3</sql>", "no"]
     assert reward(prompts=[""] * 3, completions=answers, level=["L1"] * 3) == [1.0, 0.0, None]

@@ -2,15 +2,14 @@
 
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from rewards.__main__ import main
+from rewards.hack import literal
+from sandbox import execute
 from tasks.load import load_tasks
-from tasks.prompt import messages
 from tasks.trace import render
 from tests.processes import ROOT
 
@@ -44,6 +43,34 @@ def test_try_tells_form_rows_scores_and_sum(tmp_path, capsys, task):
     assert rows["format_strict"] == ["1", "0.5", "0.5"]
     assert rows["sql_execution"] == ["1", "2", "2"]
     assert rows["sum"] == ["2.5"]
+
+
+def test_try_tells_constants_and_luck(tmp_path, capsys, task):
+    lucky = execute(task.database, task.gold_sql).rows
+    constants = "VALUES " + ", ".join(f"({', '.join(map(literal, row))})" for row in lucky)
+    rows = [{"text": render("p", sql)} for sql in (constants, task.gold_sql)]
+    assert run("try", "dense", "--completion", written(tmp_path / "a.jsonl", *rows), "--task", task.task_id) == 0
+    memorised, right = capsys.readouterr().out.split("answer 2 of 2")
+    assert "gives the gold rows\n" in memorised and "gives the gold rows\n" in right
+    for why in ("but not on a changed copy", "constants: none of it"):
+        assert why in memorised and why not in right
+
+
+def test_try_judges_as_the_rewards_do(tmp_path, capsys, task):
+    (tmp_path / "a.txt").write_text(render("p", f"{task.gold_sql} UNION ALL {task.gold_sql}"))
+    for judge, told in (("bird", "rows: runs, and gives the gold rows"), ("multiset", "rows: runs, other rows")):
+        rewards = f"rl.rewards=[{{name: sql_execution, params: {{judge: {judge}}}}}]"
+        assert run("try", CONFIG, rewards, "--completion", tmp_path / "a.txt") == 0
+        assert told in capsys.readouterr().out
+
+
+def test_try_knows_answers_of_sql_alone(tmp_path, capsys, task):
+    (tmp_path / "a.txt").write_text(render("", task.gold_sql))
+    assert run("try", CONFIG, "data.answer=sql_only", "--completion", tmp_path / "a.txt") == 0
+    assert "form: well-formed" in capsys.readouterr().out
+    (tmp_path / "a.txt").write_text(render("", task.gold_sql) * 2)
+    assert run("try", CONFIG, "data.answer=sql_only", "--completion", tmp_path / "a.txt") == 0
+    assert "form: <sql> stands 2 times, not once" in capsys.readouterr().out
 
 
 def test_try_takes_json_lines_and_the_question_they_name(tmp_path, capsys, task):
@@ -84,26 +111,22 @@ def test_try_hands_over_the_reference_plan(tmp_path, capsys, task):
     assert next(line for line in capsys.readouterr().out.splitlines() if line.startswith("same")).split()[1] == "1"
 
 
-def log_of(task, folder: Path, **more: object) -> Path:
-    """A run's log of two groups: one of a right and a wrong answer, one of a question nobody asks."""
-    user = messages(task, "ddl", 0)[-1]["content"]
-    prompt = f"<|im_start|>user\n{user}<|im_end|>\n<|im_start|>assistant\n"
-    answers = [(render("p", task.gold_sql), 1.0, 0.0), (render("p", "SELECT 1"), 1.0, 1.0)]
+def log_of(task, folder: Path) -> Path:
+    """A run's log: a right and a wrong answer to one question, and two to others that the data does not have."""
+    answers = [(render("p", task.gold_sql), 1.0), (render("p", "SELECT 1"), 4.0)]
     rows = [
-        {"step": 1, "prompt": prompt, "completion": text, "rewards": {"form": a, "odd": b}, "advantage": 0.0, **more}
-        for text, a, b in answers
+        {"step": 1, "task_id": task.task_id, "question": task.question, "completion": text, "total": total}
+        for text, total in answers
     ]
-    stranger = rows[0] | {"prompt": "Question: What is this?\n", "step": 2, "task_id": "nobody"}
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder.parent / "config.json").write_text(json.dumps({"rl": {"rewards": [{"name": "x.py:odd", "weight": 3.0}]}}))
-    return written(folder / "completions.jsonl", *rows, stranger)
+    strangers = [rows[0] | {"step": 2, "task_id": "nobody"}, rows[0] | {"step": 2, "question": "What is this?"}]
+    return written(folder / "completions.jsonl", *rows, *strangers)
 
 
 def test_log_tells_what_the_rewards_would_have_said(tmp_path, capsys, task):
     log = log_of(task, tmp_path / "run" / "rl")
     assert run("try", CONFIG, "--log", log, "--reward", "sql_execution", "--reward", "format_strict") == 0
     shown = capsys.readouterr().out
-    assert "2 answers of" in shown and "1 left out" in shown
+    assert "2 answers of" in shown and "2 left out" in shown
     rows = {line.split()[0]: line.split() for line in shown.splitlines() if "%" in line}
     assert rows["sql_execution"][1:] == ["0.550", "0.450", "0%", "0%", "-1.00"]
     assert rows["format_strict"][1:] == ["1.000", "0.000", "0%", "100%", "–"]
@@ -111,14 +134,8 @@ def test_log_tells_what_the_rewards_would_have_said(tmp_path, capsys, task):
     assert f"{task.task_id}: 4.000 then, 1.100 now, advantage -2.0" in shown
 
 
-def test_log_of_a_run_that_wrote_its_totals_needs_no_weights(tmp_path, capsys, task):
-    log = log_of(task, tmp_path / "run" / "rl", total=7.0, task_id=task.task_id)
-    assert run("try", CONFIG, "--log", log, "--reward", "sql_execution") == 0
-    assert "the run's own sum  7.000   0.000" in capsys.readouterr().out
-
-
 def test_log_without_one_question_of_the_data_is_refused(tmp_path, capsys, task):
-    row = {"step": 1, "prompt": "Question: What?", "completion": "x", "rewards": {}}
+    row = {"step": 1, "task_id": "nobody", "question": "What?", "completion": "x", "total": 0}
     assert run("try", CONFIG, "--log", written(tmp_path / "a.jsonl", row)) == 2
     assert "none of its 1 answers" in capsys.readouterr().err
     assert run("try", CONFIG, "--log", written(tmp_path / "a.jsonl", {"step": 1})) == 2
@@ -148,33 +165,3 @@ def test_options_that_are_none_are_refused(capsys):
     with pytest.raises(SystemExit):
         run("audit", "arctic", "--questions", "1")
     assert "5 databases" in capsys.readouterr().err
-
-
-def test_new_writes_a_reward_whose_test_passes_and_that_can_be_audited(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert run("new", "my_reward.py") == 0
-    shown = capsys.readouterr().out
-    assert "python -m rewards audit my_reward.py:my_reward" in shown and "rewards:" in shown
-    tests = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_my_reward.py"],
-        cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "PATH": ""}, capture_output=True, text=True, timeout=100,
-    )  # fmt: skip
-    assert tests.returncode == 0, tests.stdout + tests.stderr
-    assert "2 passed" in tests.stdout
-    assert run("audit", "my_reward.py:my_reward", "--questions", 5) == 0
-
-
-def test_new_overwrites_nothing(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "test_my_reward.py").write_text("mine")
-    assert run("new", "my_reward.py") == 2
-    assert "test_my_reward.py is there already" in capsys.readouterr().err
-    assert not (tmp_path / "my_reward.py").exists() and (tmp_path / "test_my_reward.py").read_text() == "mine"
-
-
-@pytest.mark.parametrize("name", ["my-reward.py", "reward", "class.py", "sql_execution.py", "test_mine.py"])
-def test_new_refuses_names_that_python_or_pytest_take_otherwise(tmp_path, monkeypatch, capsys, name):
-    monkeypatch.chdir(tmp_path)
-    assert run("new", name) == 2
-    assert capsys.readouterr().err.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from configs.errors import ConfigError
+from configs.schema import Sandbox
 from rewards import judged as verdicts
 from rewards.copies import rights
 from rewards.execution import sql_execution
-from rewards.judged import judged
+from rewards.judged import DEFAULT, judged
 from rewards.origin import reads_gold
 from rewards.result import query_cost, result_similarity
 from sandbox import Limits, judge_many
@@ -22,7 +23,6 @@ from tests.singers import FOR_EVER, made
 
 GOLDEN = Path(__file__).parent / "golden" / "execution.sql"
 EMPTY_GOLD = "SELECT name FROM city WHERE country = 'Peru'"
-LIMITS = Limits()
 
 
 def golden_cases() -> list:
@@ -96,7 +96,7 @@ def test_bird_judge_ignores_repetition():
 
 
 def test_slow_query_does_not_run():
-    assert paid_for(FOR_EVER, timeout_s=0.3) == [0.0]
+    assert paid_for(FOR_EVER, sandbox=Sandbox(timeout_s=0.3)) == [0.0]
 
 
 def test_where_gold_gives_no_row_what_runs_cannot_be_judged():
@@ -136,7 +136,17 @@ def test_constants_are_worth_nothing_where_gold_tables_are_asked_for():
         ("WITH RECURSIVE n(i) AS (SELECT name FROM city UNION SELECT i FROM n) SELECT i FROM n", True),
         ("SELECT rank() OVER (ORDER BY name) FROM city", True),
         ("SELECT rowid FROM city", True),
+        ("SELECT EXISTS (SELECT 1 FROM city WHERE population > 3)", True),
+        ("SELECT sum(CASE WHEN population > 3 THEN 1 ELSE 0 END) FROM city", True),
+        ("SELECT coalesce(name, 'Rome') FROM city", True),
+        ("SELECT name FROM (city)", True),
         ("SELECT name FROM country", False),
+        ("SELECT CASE WHEN population > 3 THEN 'Rome' ELSE 'Turin' END FROM city", False),
+        ("SELECT max(iif(population > 3, 'Rome', 'Turin')) FROM city", False),
+        ("SELECT coalesce('Rome', name) FROM city", False),
+        ("SELECT (SELECT 'Rome' FROM city WHERE name > '')", False),
+        ("SELECT 'Rome' FROM city WHERE rowid > 0", False),
+        ("SELECT 'Rome' FROM (city) WHERE name > ''", False),
         ("SELECT 'Rome' FROM city", False),
         ('SELECT "Rome" FROM city', False),
         ("SELECT max('Rome') FROM city", False),
@@ -151,6 +161,14 @@ def test_constants_are_worth_nothing_where_gold_tables_are_asked_for():
 )
 def test_rows_that_come_from_a_table_are_told_from_constants(sql, reads):
     assert reads_gold(sql, GOLD, DATABASE) is reads
+
+
+def test_where_gold_gives_constants_they_are_no_hack():
+    gold = "SELECT CASE WHEN population > 1000 THEN 'large' ELSE 'small' END FROM city"
+    assert reads_gold(gold, gold, DATABASE) and reads_gold(
+        "SELECT iif(population > 1e3, 1, 0) FROM city", gold, DATABASE
+    )
+    assert paid_for(gold, gold_sql=gold, gold_tables=True) == [1.0]
 
 
 def test_near_results_are_paid_by_their_nearness_and_below_right_ones():
@@ -186,7 +204,7 @@ def test_shares_of_similarity_below_the_least_are_not_paid():
 
 
 def test_results_too_large_are_no_results():
-    assert paid_for("SELECT a.name FROM city AS a, city", by=result_similarity, max_rows=5) == [0.0]
+    assert paid_for("SELECT a.name FROM city AS a, city", by=result_similarity, sandbox=Sandbox(max_rows=5)) == [0.0]
 
 
 def test_a_right_query_is_paid_by_its_steps(tmp_path):
@@ -254,7 +272,7 @@ def test_a_failure_is_raised_each_time_and_few_batches_are_remembered(runs, tmp_
 
 def test_a_database_that_changed_is_judged_anew(tmp_path):
     path = made(tmp_path / "a" / "t.sqlite", "CREATE TABLE t (a)", (1,))
-    judge = [["SELECT 1"], ["SELECT a FROM t"], [str(path)], "ordered", LIMITS, 1]
+    judge = [["SELECT 1"], ["SELECT a FROM t"], [str(path)], "ordered", DEFAULT]
     assert judged(*judge)[0][1].correct is True
     made(tmp_path / "b" / "t.sqlite", "CREATE TABLE t (a)", (2,)).replace(path)
     assert judged(*judge)[0][1].correct is False
@@ -262,7 +280,7 @@ def test_a_database_that_changed_is_judged_anew(tmp_path):
 
 def test_a_copy_that_shows_an_answer_wrong_is_named():
     found = judged(
-        ["SELECT name FROM city WHERE population < 3000", GOLD], [GOLD] * 2, [DATABASE] * 2, "ordered", LIMITS, 2
+        ["SELECT name FROM city WHERE population < 3000", GOLD], [GOLD] * 2, [DATABASE] * 2, "ordered", DEFAULT
     )
-    lucky, right = rights(found, [GOLD] * 2, [DATABASE] * 2, 3, False, "ordered", LIMITS, 2)
+    lucky, right = rights(found, [GOLD] * 2, [DATABASE] * 2, 3, False, "ordered", DEFAULT)
     assert right == (True, DATABASE) and lucky.right is False and Path(lucky.shown_on).suffix == ".sqlite"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from configs.schema import Config, Data
 from rewards.article import check_sql_reward, match_format_approximately, match_format_exactly
 from rewards.form import format_strict
 from rewards.load import load_reward
@@ -58,7 +59,7 @@ def test_only_the_exact_form_is_paid(text):
 def test_the_form_is_that_of_the_answers_asked_for():
     alone = render("", "SELECT 1")
     assert format_strict([""] * 2, [alone, GOOD], answer="sql_only") == [1.0, 0.0]
-    assert load_reward("format_strict", {}, defaults={"answer": "sql_only"})([""], [alone]) == [1.0]
+    assert load_reward("format_strict", {}, Config(name="alone", data=Data(answer="sql_only")))([""], [alone]) == [1.0]
 
 
 def test_the_article_pays_its_published_values():

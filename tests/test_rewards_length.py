@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.errors import ConfigError
+from configs.schema import Config, Rl
 from rewards import load_reward
 from rewards.length import CHARACTERS_A_TOKEN, repetition, soft_overlong
 from tasks.trace import render
@@ -38,7 +39,7 @@ def test_without_tokens_they_are_estimated():
 
 
 def test_training_says_where_answers_are_cut():
-    reward = load_reward("soft_overlong", {}, defaults={"max_completion_length": 10, "timeout_s": 1})
+    reward = load_reward("soft_overlong", {}, Config(name="short", rl=Rl(max_completion_length=10)))
     assert reward([""], [""], completion_ids=[[0] * 10]) == [-1.0]
 
 

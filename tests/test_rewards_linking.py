@@ -108,7 +108,6 @@ def test_only_answers_that_pass_the_gate_are_paid(reward):
     for gate, earns in {"none": (1, 1, 1), "runs": (1, 1, 0), "right": (1, 0, 0)}.items():
         scores = paid(reward, GOLD, near, NO_SUCH_FUNCTION, gate=gate)
         assert tuple(score > 0 for score in scores) == earns
-    assert load_reward(reward.__name__, {}).keywords == {}
     assert paid(reward, GOLD, near, gate="runs", gold_sql="SELECT x FROM nowhere") == [None, None]
     assert paid(reward, GOLD, gold_sql="SELECT x FROM nowhere") == [None]
 

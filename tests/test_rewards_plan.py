@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from configs.__main__ import main
 from configs.errors import ConfigError
+from configs.load import load_config
 from distill.plan import write_plan
 from rewards import load_reward
 from rewards.plan import _embedder, plan_faithfulness, think_similarity
+from rewards.score import Scorer
 from tasks.mutations import near_misses
 from tasks.story import CORRECTED, contradictions, faithfulness
 from tasks.trace import render
@@ -81,6 +84,23 @@ def test_faithfulness_is_one_where_nothing_is_contradicted_and_less_elsewhere(de
 @settings(max_examples=60)
 def test_any_plan_is_paid_within_range(schema, text, gold):
     assert 0.0 <= faithfulness(text, gold, schema) <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "said"),
+    [
+        ("plan_faithfulness", "cot", "is for data.answer 'plan', not for 'cot'; remove it"),
+        ("plan_faithfulness", "sql_only", "is for data.answer 'plan'"),
+        ("think_similarity", "sql_only", "needs a <think>, not data.answer 'sql_only'"),
+    ],
+)
+def test_what_has_no_plan_to_pay_for_is_refused_before_training(tmp_path, capsys, name, answer, said):
+    run = tmp_path / "run.yaml"
+    run.write_text(f"name: a\ndata: {{answer: {answer}}}\nrl: {{rewards: [{{name: {name}}}]}}\n")
+    with pytest.raises(ConfigError, match=said):
+        Scorer(load_config(run))
+    assert main(["check", str(run)]) == 2
+    assert f"rl.rewards[0]: reward '{name}' {said}" in capsys.readouterr().out
 
 
 @needs_model

@@ -19,6 +19,8 @@ FIXED = '''
 """A reward, and answers that depend on the question and the place in its group alone, not on the process."""
 
 import os
+import signal
+import time
 
 from rl.shared import SharedPrompts
 
@@ -36,6 +38,21 @@ SharedPrompts._generate_single_turn = same
 
 def letters(completions, **_):
     return [float(len(said[0]["content"])) + sum(map(ord, said[0]["content"])) / 500 for said in completions]
+
+
+calls = 0
+
+
+def signals_once(completions, *, to: str, **_):
+    """Return the same; in the second step, unless that was done, send SIGTERM `to` the launcher or to rank 1."""
+    global calls
+    calls += 1
+    rank, mark = os.environ.get("RANK"), f"{os.path.dirname(__file__)}/signalled-{to}"
+    if calls == 2 and not os.path.exists(mark) and rank == {"launcher": "0", "rank": "1"}[to]:
+        open(mark, "w").close()
+        os.kill(os.getppid() if to == "launcher" else os.getpid(), signal.SIGTERM)
+        time.sleep(60 if to == "launcher" else 0)
+    return letters(completions)
 '''
 LAUNCH = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
 LAUNCH += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
@@ -70,16 +87,27 @@ def rl(config: Path, name: str, *launch: str, **overrides) -> subprocess.Complet
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
 
 
+@pytest.fixture(scope="module")
+def two(config) -> list[dict]:
+    """What two processes log of a run that nobody stops."""
+    done = rl(config, "two", *LAUNCH)
+    assert done.returncode == 0, done.stderr
+    return steps(config, "two")
+
+
+def steps(config: Path, name: str) -> list[dict]:
+    logged = read_jsonl(config.parent / "runs" / name / "rl" / "metrics.jsonl")
+    return [row for row in logged if "reward" in row]
+
+
 @pytest.mark.slow
-def test_two_processes_learn_what_one_learns(config):
-    one, two = rl(config, "one"), rl(config, "two", *LAUNCH)
+def test_two_processes_learn_what_one_learns(config, two):
+    one = rl(config, "one")
     assert one.returncode == 0, one.stderr
-    assert two.returncode == 0, two.stderr
     assert {path.name for path in config.parent.glob("rank-*")} == {"rank-None", "rank-0", "rank-1"}
     folders = [config.parent / "runs" / name / "rl" for name in ("one", "two")]
-    logged = [[row for row in read_jsonl(folder / "metrics.jsonl") if "reward" in row] for folder in folders]
-    assert [row["step"] for row in logged[1]] == [1, 2, 3]
-    for mine, theirs in zip(*logged, strict=True):
+    assert [row["step"] for row in two] == [1, 2, 3]
+    for mine, theirs in zip(steps(config, "one"), two, strict=True):
         for key in ("reward", "reward_std", "rewards/letters/mean", "completions/mean_length", "entropy", "grad_norm"):
             assert mine[key] == pytest.approx(theirs[key], rel=2e-3, abs=1e-6), key
     said = [sorted((row["step"], row["prompt"], row["completion"], round(row["total"], 3)) for row in rows)
@@ -97,3 +125,23 @@ def test_batches_that_do_not_divide_among_the_processes_are_told(config):
     done = rl(config, "odd", *LAUNCH, **{"rl.prompts_per_step": 1, "rl.generations": 3, "rl.micro_batch": 3})
     assert done.returncode != 0
     assert "rl.micro_batch 3 in 2 processes does not divide prompts_per_step × generations = 3" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("to", "step"), [("launcher", 1), ("rank", 2)])
+def test_sigterm_saves_the_last_whole_step_of_all_processes(config, two, to, step):
+    """The launcher tells both, and the first one gives up a step that takes too long; rank 1 alone lets it end."""
+    rewards = [{"name": f"{config.parent / 'fixed.py'}:signals_once", "params": {"to": to}}]
+    name, settings = f"stopped-{to}", {"rl.rewards": rewards, "rl.trainer.save_steps": 100}
+    stopped = rl(config, name, *LAUNCH, **settings)
+    assert stopped.returncode == 1, stopped.stderr  # what the launcher makes of 143
+    assert f"the checkpoint of step {step} is saved" in stopped.stderr, stopped.stderr
+    assert "rl: stopped; the same command goes on" in stopped.stderr
+    (checkpoint,) = (config.parent / "runs" / name / "rl").glob("checkpoint-*")
+    assert {"rng_state_0.pth", "rng_state_1.pth", "trainer_state.json"} <= {path.name for path in checkpoint.iterdir()}
+    went_on = rl(config, name, *LAUNCH, **settings)
+    assert went_on.returncode == 0 and f"from the checkpoint of step {step}" in went_on.stderr, went_on.stderr
+    assert [row["step"] for row in steps(config, name)] == [1, 2, 3]
+    for mine, other in zip(steps(config, name), two, strict=True):
+        for key in ("reward", "loss", "entropy", "grad_norm", "num_tokens"):
+            assert mine[key] == pytest.approx(other[key], rel=2e-3, abs=1e-5), (mine["step"], key)

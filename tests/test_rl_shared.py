@@ -110,3 +110,33 @@ def test_an_answer_ends_one_token_after_its_query_and_padding_is_not_taken_for_i
     assert StoppingCriteriaList([after])(rows[:, :-1], None).tolist() == [False] * 3
     assert StoppingCriteriaList([after])(rows, None).tolist() == [True, True, False]
     assert after.stopped_at == {0: len(closed) + 1, 1: len(closed) + 1}
+
+
+@pytest.mark.parametrize("masks", [False, True])
+def test_an_answer_that_ends_with_its_query_is_not_cut(model, tmp_path, monkeypatch, masks):
+    model, tokenizer = model
+    tails = ["<sql>SELECT 1</sql> and so on", "<sql>SELECT 1</sql>", "<sql>SELECT 1, 2, 3 and so on"]
+    said = [tokenizer(tail, add_special_tokens=False)["input_ids"] for tail in tails]
+    said[1].append(tokenizer.eos_token_id)
+    said.append([*said[2], tokenizer.eos_token_id])
+    found = {}
+    for kind in (GRPOTrainer, SharedPrompts):
+        made = trainer(kind, model, tokenizer, tmp_path, mask_truncated_completions=masks)
+        monkeypatch.setattr(made, "_generate_single_turn", lambda ids, *_, **__: (said * (len(ids) // 4), None))
+        rows = [{"prompt": PROMPTS[0]}] * 4 + [{"prompt": PROMPTS[1]}] * 4
+        made.model.train()
+        scored = made._generate_and_score_completions(rows)
+        logged = {name: values for name, values in made._metrics["train"].items() if name.startswith("completions/")}
+        found[kind] = scored["completion_mask"].any(dim=1).tolist(), logged
+        assert scored["num_items_in_batch"] == scored["completion_mask"].sum()
+        assert made.mask_truncated_completions is masks
+    learned, logged = found[GRPOTrainer]
+    assert learned == [not masks, True, not masks, True] * 2  # the first one's query is whole, yet not learned from
+    assert logged["completions/clipped_ratio"] == [0.5]
+    learned, logged = found[SharedPrompts]
+    assert learned == [True, True, not masks, True] * 2
+    assert logged["completions/clipped_ratio"] == [0.25]
+    lengths = [len(said[place]) for place in (0, 1, 3)]
+    assert logged["completions/min_terminated_length"] == [min(lengths)]
+    assert logged["completions/mean_terminated_length"] == [pytest.approx(sum(lengths) / 3)]
+    assert logged["completions/mean_length"] == [pytest.approx(sum(map(len, said)) / 4)]

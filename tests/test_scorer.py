@@ -6,7 +6,7 @@ import pytest
 
 from configs.errors import ConfigError
 from configs.files import read_json, write_whole
-from configs.schema import Reward
+from configs.schema import Config, Reward, Rl
 from rewards.score import Scorer, silent_share
 
 MINE = """
@@ -32,6 +32,22 @@ def breaks(completions, **_):
 def hangs(completions, **_):
     threading.Event().wait()
 
+async def hangs_async(completions, **_):
+    await asyncio.Event().wait()
+
+async def breaks_async(completions, **_):
+    await asyncio.sleep(0)
+    return [{}["nothing"] for _ in completions]
+
+def breaks_then_hangs(completions, **_):
+    return [1 / 0] if len(completions) > 1 else threading.Event().wait()
+
+def leaves(completions, **_):
+    raise SystemExit(0)
+
+def breaks_elsewhere(completions, **_):
+    return [asyncio.run(text) for text in completions]
+
 def few(completions, **_):
     return [1.0]
 
@@ -46,6 +62,9 @@ def not_a_number(completions, **_):
 
 def endless(completions, **_):
     return [0.0, 0.0, float("inf")]
+
+def huge(completions, **_):
+    return [0, 10**400, 0]
 """
 BATCH = (["p"] * 3, ["a", "bbb", "cc"], {"gold_sql": ["easy", "hard", "easy"], "trainer_state": object()})
 
@@ -55,9 +74,9 @@ def scorer(tmp_path):
     """Return a function that makes the scorer of some of those rewards."""
     write_whole(tmp_path / "mine.py", MINE)
 
-    def scorer(*names: str, weight: float = 2.0, **settings) -> Scorer:
-        chosen = [Reward(name=f"mine.py:{name}", weight=weight) for name in names]
-        return Scorer(chosen, folder=tmp_path, failures=tmp_path / "failed.json", **settings)
+    def scorer(*names: str, **settings) -> Scorer:
+        chosen = [Reward(name=f"{tmp_path}/mine.py:{name}", weight=2.0) for name in names]
+        return Scorer(Config(name="mine", rl=Rl(rewards=chosen, **settings)), failures=tmp_path / "failed.json")
 
     return scorer
 
@@ -111,19 +130,25 @@ def test_the_completion_that_broke_a_reward_is_told_and_saved(scorer, tmp_path):
         ("words", "returns 'good', a str and no number, for a completion"),
         ("not_a_number", "returns nan, where None means 'cannot judge', for a completion"),
         ("endless", "returns inf"),
+        ("huge", "returns 1000"),
+        ("breaks_async", "fails with KeyError: 'nothing' (mine.py:"),
+        ("breaks_then_hangs", "fails with ZeroDivisionError"),
+        ("breaks_elsewhere", "a coroutine was expected, got 'a' (mine.py:"),
+        ("leaves", "fails with SystemExit: 0 (mine.py:"),
     ],
 )
 def test_what_is_no_score_ends_the_run(scorer, name, said, tmp_path):
     with pytest.raises(ConfigError) as error:
-        scorer(name).score(*BATCH)
+        scorer(name, reward_timeout_s=0.5).score(*BATCH)
     assert said in str(error.value) and f"mine.py:{name}" in str(error.value)
     assert read_json(tmp_path / "failed.json")["reward"] == name
 
 
-def test_a_reward_that_hangs_is_told_when_its_time_is_over(scorer, tmp_path):
+@pytest.mark.parametrize("name", ["hangs", "hangs_async"])
+def test_a_reward_that_hangs_is_told_when_its_time_is_over(scorer, tmp_path, name):
     start = time.monotonic()
     with pytest.raises(ConfigError, match=r"hangs: no scores for 3 completions after 0\.3 s; 0\.1 s a completion"):
-        scorer("length", "hangs", seconds=0.1).score(*BATCH)
+        scorer("length", name, reward_timeout_s=0.1).score(*BATCH)
     assert time.monotonic() - start < 2
     assert read_json(tmp_path / "failed.json")["batch"]["completions"] == BATCH[1]
 
@@ -132,7 +157,7 @@ def test_tensors_and_arrays_are_scores(tmp_path):
     write_whole(
         tmp_path / "arrays.py", "import torch\n\ndef f(completions, **_):\n    return torch.ones(len(completions))\n"
     )
-    scores = Scorer([Reward(name="arrays.py:f")], folder=tmp_path).score(*BATCH)
+    scores = Scorer(Config(name="arrays", rl=Rl(rewards=[Reward(name=f"{tmp_path}/arrays.py:f")]))).score(*BATCH)
     assert scores == {"f": [1.0, 1.0, 1.0]}
 
 

@@ -1,5 +1,6 @@
 """SIGTERM in the middle of a training: it saves, says so, exits with 143; the same command comes to the same end."""
 
+import os
 import re
 import shutil
 import signal
@@ -13,12 +14,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import TrainerControl, TrainerState
+from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from configs.errors import Stopped
 from configs.files import read_json, read_jsonl, write_whole
 from configs.stage import main
-from models.stopping import Watch
+from models.stopping import Watch, run
 from tests.processes import ROOT
 from tests.trial import write_config
 
@@ -82,6 +83,30 @@ def test_a_signal_never_cuts_a_change_of_the_weights_in_two(watch):
         watch.on_step_begin(None, state, control)
     watch.save()  # it is saved already: the trainer, which could not, is not asked to
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL  # the next one ends the process
+
+
+def test_what_takes_time_between_two_steps_is_given_up():
+    went_on: list[str] = []
+
+    class Measures(TrainerCallback):
+        def on_step_begin(self, *_, **__):
+            os.kill(os.getpid(), signal.SIGTERM)
+            went_on.append("measured")
+
+    handler = SimpleNamespace(callbacks=[TrainerCallback(), Measures()])
+    state, control = TrainerState(global_step=2), TrainerControl()
+
+    def train(resume_from_checkpoint):
+        for event in ("on_train_begin", "on_pre_optimizer_step", "on_step_end", "on_save", "on_step_begin"):
+            for callback in handler.callbacks:
+                getattr(callback, event)(None, state, control)
+
+    trainer = SimpleNamespace(
+        args=SimpleNamespace(world_size=1), state=state, callback_handler=handler, train=train
+    )  # what it would save is saved
+    with pytest.raises(Stopped):
+        run(trainer, None)
+    assert went_on == []
 
 
 @pytest.fixture(scope="module")
