@@ -7,6 +7,9 @@ from transformers import TrainerCallback
 from configs.files import append_jsonl
 from models.progress import forget_after
 
+SILENT = 1e-6
+"""An advantage below this teaches nothing."""
+
 
 class CompletionLog(TrainerCallback):
     """Writes the completions of each step; the line of one has
@@ -32,11 +35,22 @@ class CompletionLog(TrainerCallback):
     def on_step_end(self, args, state, control, **_: object) -> None:
         """Write the completions of a step that generated some; the trainer keeps just those of the last batch."""
         generated = (state.global_step - 1) % self.trainer.num_iterations == 0 or state.global_step == self.first
-        if not generated or not state.is_world_process_zero:
-            return  # the step learned from the same completions again, or another process writes them
+        if not generated:
+            return  # the step learned from the same completions again
+        self._count_silent()
+        if not state.is_world_process_zero:
+            return  # another process writes them
         self.rows = self._rows(state.global_step)
         for row in self.rows:
             append_jsonl(self.path, row)
+
+    def _count_silent(self) -> None:
+        """Log the share of groups without advantages; TRL looks at the whole batch where scale_rewards is `batch`."""
+        advantages, group = list(self.trainer._logs["advantages"]), self.trainer.num_generations
+        groups = [advantages[start : start + group] for start in range(0, len(advantages), group)]
+        silent = sum(all(abs(advantage) < SILENT for advantage in each) for each in groups)
+        if logged := self.trainer._metrics["train"].get("frac_reward_zero_std"):
+            logged[-1] = silent / len(groups)
 
     def _rows(self, step: int) -> list[dict]:
         logs = self.trainer._logs

@@ -129,8 +129,9 @@ def _order(cfg: Config, folder: Path, args, model, tokenizer, tasks: list[Task])
     from rl.signal import pass_rates, training_order
 
     rl, rates = cfg.rl, {}
-    steps = args.max_steps if args.max_steps > 0 else ceil(args.num_train_epochs * len(tasks) / rl.prompts_per_step)
-    count = steps * rl.prompts_per_step
+    if args.max_steps <= 0:  # the rows are those of all epochs, so the trainer may not go through them as often again
+        args.max_steps = ceil(args.num_train_epochs * len(tasks) / rl.prompts_per_step) * args.num_iterations
+    count = ceil(args.max_steps / args.num_iterations) * rl.prompts_per_step
     if rl.pass_rate_samples:
         seen = training_order(tasks, {}, min(count, len(tasks)), easy_first=False, seed=cfg.seed)
         ready_to_answer(model, cfg.model)

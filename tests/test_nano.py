@@ -7,7 +7,6 @@ from configs.files import read_jsonl
 from configs.load import load_config
 from configs.schema import Data
 from distill.plan import write_plan
-from distill.run import distill
 from models import __main__ as command
 from models import nano
 from models.answer import AfterSql
@@ -109,10 +108,12 @@ def test_training_lowers_the_loss(loaded, monkeypatch, capsys):
     assert loss < 6  # 8 is that of a guess
 
 
-def test_what_is_asked_about_known_databases_is_no_contamination(tmp_path):
-    few = ["distill.traces=6", "distill.validation_traces=2"]
-    cfg = load_config(ROOT / "configs" / "nano.yaml", [f"runs={tmp_path}", *few])
-    traces = read_jsonl(distill(cfg, fresh=False) / "traces.jsonl")
+def test_what_is_asked_about_known_databases_is_no_contamination(tmp_path, run_stage):
+    words = [f"runs={tmp_path}", "distill.traces=6", "distill.validation_traces=2"]
+    done = run_stage("distill", ROOT / "configs" / "nano.yaml", *words)
+    assert done.returncode == 0, done.stderr
+    cfg = load_config(ROOT / "configs" / "nano.yaml", words)
+    traces = read_jsonl(cfg.folder / "distill" / "traces.jsonl")
     assert [row["split"] for row in traces] == ["train"] * 6 + ["validation"] * 2
     assert read_jsonl(cfg.folder / "distill" / "contaminated.jsonl") == []
     test = {(task.database, task.gold_sql) for task in load_tasks(cfg.data, cfg.seed).test}

@@ -3,6 +3,7 @@
 import html
 import json
 import os
+from types import SimpleNamespace
 
 import pytest
 from datasets import Dataset
@@ -11,11 +12,14 @@ from trl import GRPOConfig
 from configs import loggers
 from configs.files import read_jsonl
 from configs.loggers import logger_problems
+from configs.schema import Config
 from models.load import add_adapter, load_model
 from models.training import trainer_config
+from rl import train as stage
 from rl.completions import CompletionLog
 from rl.samples import CELL_CHARS, Samples, markdown, table
 from rl.shared import SharedPrompts
+from tasks.task import Task
 from tests.processes import run_light
 from tests.trial import write_config
 
@@ -30,9 +34,11 @@ ROWS = [
 ]  # fmt: skip
 
 
-def vowels(completions, task_id, log_extra, **_):
+def letters(completions, task_id, log_extra, **_):
+    """Return a number for every other question's answers, and the same for all answers to those between."""
     log_extra("task_id", task_id)
-    return [float(sum(letter in "aeiou" for letter in said[0]["content"])) for said in completions]
+    sums = [sum(map(ord, said[0]["content"])) / 500 for said in completions]
+    return [number if int(asked) % 2 else 1.0 for number, asked in zip(sums, task_id, strict=True)]
 
 
 @pytest.fixture
@@ -49,7 +55,7 @@ def train(tiny, tmp_path):
         trainer = SharedPrompts(
             model=add_adapter(model, tiny, seed=0),
             processing_class=tokenizer,
-            reward_funcs=vowels,
+            reward_funcs=letters,
             args=trainer_config(GRPOConfig, "rl", chosen | options, tiny, 0),
             train_dataset=Dataset.from_list(
                 [
@@ -93,7 +99,7 @@ def test_tensorboard_gets_metrics_and_a_table_of_each_step(train, tmp_path):
     train(max_steps=2, report_to="tensorboard")
     (events,) = (tmp_path / "trial" / "rl").rglob("events.out.tfevents.*")
     found = accumulator.EventAccumulator(str(events)).Reload()
-    assert [event.step for event in found.Scalars("train/rewards/vowels/mean")] == [1, 2]
+    assert [event.step for event in found.Scalars("train/rewards/letters/mean")] == [1, 2]
     tables = found.Tensors("samples/text_summary")
     assert [event.step for event in tables] == [1, 2]
     said = tables[1].tensor_proto.string_val[0].decode()
@@ -119,7 +125,7 @@ def test_wandb_gets_metrics_and_a_table_of_each_step(train, tmp_path, monkeypatc
     assert len(files) == 2
     kept = json.loads(files[0].read_text())
     assert kept["columns"][:2] == ["which", "total"] and kept["data"][0][0] == "best"
-    assert sum("train/rewards/vowels/mean" in row for row in logged) == 2
+    assert sum("train/rewards/letters/mean" in row for row in logged) == 2
 
 
 def test_trackio_gets_metrics_and_a_table_of_each_step(train, tmp_path, monkeypatch):
@@ -129,7 +135,7 @@ def test_trackio_gets_metrics_and_a_table_of_each_step(train, tmp_path, monkeypa
     rows = storage.SQLiteStorage.get_logs("planql", "trial-rl")
     tables = [row["samples"]["_value"] for row in rows if "samples" in row]
     assert [len(table) for table in tables] == [4, 4] and tables[0][0]["which"] == "best"
-    assert sum("train/rewards/vowels/mean" in row for row in rows) == 2
+    assert sum("train/rewards/letters/mean" in row for row in rows) == 2
 
 
 def test_a_step_that_learns_again_from_the_same_answers_logs_none_and_a_resume_keeps_the_turn(train, tmp_path):
@@ -140,6 +146,24 @@ def test_a_step_that_learns_again_from_the_same_answers_logs_none_and_a_resume_k
     train(str(tmp_path / "trial" / "rl" / "checkpoint-3"), **options)
     again = {row["step"]: row["task_id"] for row in read_jsonl(tmp_path / "completions.jsonl")}
     assert again == {1: "1", 3: "3", 4: "3", 5: "5", 7: "7"}  # step 4 learns from new answers to the same questions
+
+
+@pytest.mark.parametrize("scale", ["group", "batch", "none"])
+def test_silent_groups_are_counted_whatever_rewards_are_scaled_by(train, scale):
+    trainer = train(max_steps=2, scale_rewards=scale, save_strategy="no")
+    silent = [row["frac_reward_zero_std"] for row in trainer.state.log_history if "loss" in row]
+    assert silent == [0.5, 0.5]
+
+
+def test_all_epochs_are_trained_on_once(tiny):
+    tasks = [Task(str(n), "?", "", "SELECT 1", "db", level="L1") for n in range(5)]
+    cfg = Config(name="trial", model=tiny, rl={"prompts_per_step": 2, "micro_batch": 4})
+    for iterations, steps in ((1, 5), (2, 10)):
+        args = SimpleNamespace(max_steps=-1, num_train_epochs=2, num_iterations=iterations)
+        asked = [task.task_id for task in stage._order(cfg, None, args, None, None, tasks)]
+        assert args.max_steps == steps and sorted(asked) == sorted("01234" * 2)
+    args = SimpleNamespace(max_steps=3, num_train_epochs=2, num_iterations=2)
+    assert len(stage._order(cfg, None, args, None, None, tasks)) == 4 and args.max_steps == 3
 
 
 def test_a_logger_that_is_not_there_is_told_before_anything_loads(tmp_path, monkeypatch):
