@@ -107,8 +107,9 @@ class Watch(TrainerCallback):
         self.changing = False
 
     def on_save(self, args, state, control, **_: object) -> None:
-        """Remember of which step the newest checkpoint is."""
+        """Remember of which step the newest checkpoint is; what others do now can be given up."""
         self.saved = state.global_step
+        self.changing = False
 
     def on_step_begin(self, args, state, control, **_: object) -> None:
         """End the training before a step that should not begin."""

@@ -48,16 +48,19 @@ class Best(TrainerCallback):
         self.rows: list[dict] = []
 
     def on_train_begin(self, args, state, control, **_: object) -> None:
-        """Forget what was measured after the checkpoint that training goes on from."""
+        """Forget what was measured after the checkpoint that training goes on from; measure that where it was not."""
         if self.trainer.accelerator.is_main_process:
             forget_after(self.log, state.global_step)
             self.rows = read_jsonl(self.log) if self.log.exists() else []
+        if state.global_step % self.cfg.rl.ex_every == 0:
+            self._measure(state.global_step)
 
-    def on_step_begin(self, args, state, control, **_: object) -> None:
-        """Measure what the step before left behind, now that it is logged and saved: a stop then loses nothing.
+    def on_step_end(self, args, state, control, **_: object) -> None:
+        """Have what will be measured saved before that: a stop then loses nothing."""
+        control.should_save = control.should_save or state.global_step % self.cfg.rl.ex_every == 0
 
-        Where it has not got better for long enough, the training ends.
-        """
+    def on_save(self, args, state, control, **_: object) -> None:
+        """Measure; where that has not got better for long enough, the training ends."""
         if state.global_step % self.cfg.rl.ex_every == 0:
             control.should_training_stop = self._measure(state.global_step) or control.should_training_stop
 

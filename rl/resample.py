@@ -21,8 +21,13 @@ class Resampling(SharedPrompts):
     turns = 0
 
     def _generate_and_score_completions(self, inputs):
-        """Return the batch to learn from; the logs of the completions are of the same groups."""
+        """Return the batch to learn from; its completions are logged, but the mean reward of those asked at first.
+
+        So the reward says what the model does, and can be compared with that of other runs.
+        """
         scored = super()._generate_and_score_completions(inputs)
+        metrics = self._metrics["train" if self.model.training else "eval"]
+        measured = {name: list(values) for name, values in metrics.items()}
         replaced = 0
         for turn in range(self.turns if self.model.training else 0):
             silent = self._groups(scored, silent=True)
@@ -37,8 +42,9 @@ class Resampling(SharedPrompts):
                 values.clear()
                 values.extend(_with_groups(logs[name], new, pairs, self.num_generations))
             replaced += len(pairs)
+        metrics.update({name: values for name, values in measured.items() if name != "num_tokens"})
         if self.turns:
-            self._metrics["train"]["replaced_groups"].append(replaced)
+            metrics["replaced_groups"].append(replaced)
         return scored
 
     def _groups(self, scored: dict, silent: bool) -> list[int]:
