@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean
 
@@ -221,6 +222,8 @@ def _show(folder: Path) -> None:
 
 def _draw(folder: Path, window: int = 5) -> None:
     """Write learning.svg: mean reward of the last `window` steps, and held-out EX, by tokens; a line a seed."""
+    if not find_spec("matplotlib"):
+        return say("learning.svg is not drawn: pip install matplotlib, and give the same command again")
     import matplotlib
 
     matplotlib.use("svg")
