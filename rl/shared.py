@@ -8,17 +8,14 @@ from types import SimpleNamespace
 
 import torch
 from transformers import DynamicCache, StoppingCriteriaList
-from trl import GRPOTrainer
 from trl.trainer.utils import pad, split_tensor_dict
 
 from models.answer import AfterSql
+from rl.ends import EndsAtSql
 
 
-class SharedPrompts(GRPOTrainer):
-    """TRL's trainer for a text model without vLLM, with shared prompts, and answers that end with </sql>.
-
-    TRL knows an answer's end by its last token alone, and would count one that was stopped at </sql> as cut.
-    """
+class SharedPrompts(EndsAtSql):
+    """TRL's trainer for a text model without vLLM, with shared prompts."""
 
     def _prepare_inputs(self, generation_batch):
         """Return the next micro batch, as TRL does, but with the answers to one prompt side by side."""
@@ -57,37 +54,6 @@ class SharedPrompts(GRPOTrainer):
         model.train(training)
         stopped = (row[: after.stopped_at.get(place)] for place, row in enumerate(said.tolist()))
         return [_until_end(row, self.eos_token_ids) for row in stopped], None
-
-    def _generate_and_score_completions(self, inputs):
-        """Return the batch to learn from; an answer that ended with </sql> is not taken for one cut at the limit."""
-        masks, self.mask_truncated_completions = self.mask_truncated_completions, False  # TRL would mask it, too
-        try:
-            scored = super()._generate_and_score_completions(inputs)
-        finally:
-            self.mask_truncated_completions = masks
-        mask = scored["completion_mask"]
-        cut = self._cut(scored["completion_ids"], mask)
-        self._count_ends(cut, mask.sum(dim=1))
-        if masks:
-            mask = mask * (~cut).unsqueeze(1).to(mask)
-            total = self.accelerator.gather(mask.sum()).sum()
-            scored |= {"completion_mask": mask, "num_items_in_batch": total}
-        return scored
-
-    def _cut(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Return which of the B answers were cut at the limit: no end token and no </sql>."""
-        ended = (torch.isin(ids, torch.tensor(self.eos_token_ids, device=ids.device)) & mask.bool()).any(dim=1)
-        closed = ["</sql>" in text for text in self._tokenizer.batch_decode(ids)]
-        return ~(ended | torch.tensor(closed, device=ids.device))
-
-    def _count_ends(self, cut: torch.Tensor, lengths: torch.Tensor) -> None:
-        """Log the share of all processes' answers that were cut, and the lengths of the others, in place of TRL's."""
-        cut, lengths = self.accelerator.gather(cut), self.accelerator.gather(lengths)
-        ended = lengths[~cut].float() if not cut.all() else torch.zeros(1)
-        metrics = self._metrics["train" if self.model.training else "eval"]
-        metrics["completions/clipped_ratio"][-1] = cut.float().mean().item()
-        for name in ("mean", "min", "max"):
-            metrics[f"completions/{name}_terminated_length"][-1] = getattr(ended, name)().item()
 
     def _full_logits_logps(self, model, input_ids, attention_mask, logits_to_keep, batch_size=None, **options):
         """Return log-probabilities and entropies of the answers' tokens, B × C, as TRL does."""

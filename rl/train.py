@@ -32,6 +32,9 @@ DEFAULTS = {
 Loss, β and temperature are TRL's own: given by name, Unsloth would take them as a wish for more than that.
 """
 
+STOPS = {"stop": ["</sql>"], "include_stop_str_in_output": True}
+"""What vLLM is told; elsewhere `rl.ends` stops the answers."""
+
 
 def train(cfg: Config, fresh: bool = False) -> Path:
     """Improve the SFT adapter; return the folder of the new one."""
@@ -91,11 +94,10 @@ def _told(led: dict | None) -> str:
 
 def _trainer(cfg: Config, folder: Path, args, model, tokenizer, order: list[Task], scorer: Scorer):
     """Return TRL's trainer over the questions in their order, with our callbacks."""
-    from trl import GRPOTrainer
-
     from models.progress import Progress
     from models.training import set_up
     from rl.completions import CompletionLog
+    from rl.ends import EndsAtSql
     from rl.health import Health
     from rl.outcomes import noting
     from rl.prompts import as_rows
@@ -105,7 +107,7 @@ def _trainer(cfg: Config, folder: Path, args, model, tokenizer, order: list[Task
 
     if cfg.rl.resample and processes() > 1:
         raise ConfigError("rl.resample is for one process: each would replace other groups; set it to 0")
-    kind = Resampling if cfg.model.backend == "transformers" else GRPOTrainer  # Unsloth reads prompts its own way
+    kind = Resampling if cfg.model.backend == "transformers" else EndsAtSql  # Unsloth reads prompts its own way
     trainer = kind(
         model=model,
         processing_class=tokenizer,
@@ -169,9 +171,11 @@ def _options(cfg: Config, folder: Path) -> dict:
             f"rl.micro_batch {rl.micro_batch} in {processes()} processes does not divide prompts_per_step × "
             f"generations = {completions}; change one of them"
         )
+    stops = {"generation_kwargs": STOPS | rl.trainer.get("generation_kwargs", {})} if cfg.model.vllm else {}
     return (
         DEFAULTS
         | rl.trainer
+        | stops
         | {
             "output_dir": str(folder),
             "num_generations": rl.generations,

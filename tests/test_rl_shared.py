@@ -8,6 +8,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from models.answer import AfterSql
 from models.load import add_adapter, load_model
+from rl.ends import EndsAtSql
 from rl.shared import SharedPrompts, shared_logits
 
 PROMPTS = [
@@ -110,6 +111,27 @@ def test_an_answer_ends_one_token_after_its_query_and_padding_is_not_taken_for_i
     assert StoppingCriteriaList([after])(rows[:, :-1], None).tolist() == [False] * 3
     assert StoppingCriteriaList([after])(rows, None).tolist() == [True, True, False]
     assert after.stopped_at == {0: len(closed) + 1, 1: len(closed) + 1}
+
+
+def test_answers_end_with_their_query_whoever_generates_them(model, tmp_path, monkeypatch):
+    _, tokenizer = model
+    closing = set(range(200, 500))  # tokens that stand for </sql>, which the tiny model would never say
+    told = lambda ids: "</sql>" if closing & {int(token) for token in ids} else "-"  # noqa: E731
+    monkeypatch.setattr(type(tokenizer), "decode", lambda _, ids, **__: told(ids))
+    monkeypatch.setattr(type(tokenizer), "batch_decode", lambda _, rows, **__: [told(ids) for ids in rows])
+    found = []
+    for kind in (EndsAtSql, SharedPrompts, GRPOTrainer):
+        made = trainer(kind, *model, tmp_path)
+        torch.manual_seed(0)
+        ids, *_ = made._tokenize_prompts([prompt for prompt in PROMPTS for _ in range(4)])
+        answers, _ = made._generate_single_turn(ids, None, {}, 4)
+        found.append(answers)
+        assert "generate" not in vars(made.accelerator.unwrap_model(made.model_wrapped))
+    places = [next((at for at, token in enumerate(answer) if token in closing), 10) for answer in found[0]]
+    assert (
+        min(places) < 8 and [len(answer) <= at + 2 for answer, at in zip(found[0], places, strict=True)] == [True] * 16
+    )
+    assert found[0] == found[1] != found[2]
 
 
 @pytest.mark.parametrize("masks", [False, True])
