@@ -1,14 +1,27 @@
-"""Command line of stage 4."""
+"""`python -m evaluation CONFIG [section.key=value …]`, and `python -m evaluation report RUN`."""
 
 import sys
 
-from configs.stage import main
+from configs import stage
 
 ABOUT = """\
 Stage 4: ask the base model, the SFT adapter and the RL adapter the same questions over databases that were not
 trained on, greedily, and run every answer in the sandbox.
 reads   RUNS/NAME/sft/adapter and RUNS/NAME/rl/adapter (evaluation.models=[base,sft] leaves one out)
-writes  RUNS/NAME/evaluation/base.json, sft.json, rl.json (every prediction with its verdict), summary.json"""
+writes  RUNS/NAME/evaluation/base.json, sft.json, rl.json (every prediction with its verdict), gold.json, summary.json
+
+`python -m evaluation report RUN` writes RUNS/NAME/report.html: scores, curves and all answers as one page.
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Return the exit status: 0, 2 for bad input, 130 or 143 when stopped."""
+    if argv[:1] == ["report"]:
+        from evaluation.report.command import report  # nothing that the stage needs
+
+        return report(argv[1:])
+    return stage.main("evaluation", ABOUT, "evaluation.run:evaluate", argv)
+
 
 if __name__ == "__main__":
-    sys.exit(main("evaluation", ABOUT, "evaluation.run:evaluate"))
+    sys.exit(main(sys.argv[1:]))

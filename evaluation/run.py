@@ -10,7 +10,8 @@ from configs.files import append_jsonl, file_fingerprint, read_json, read_jsonl,
 from configs.schema import Config, Stage
 from configs.screen import progress, say
 from configs.stage import begin, finish, wrote
-from evaluation.score import judge_answers, summarise
+from evaluation.score import judge_answers
+from evaluation.summary import sentences, summarise_run
 from evaluation.table import result_table
 from models.adapter import check_adapter
 from models.environment import prepare
@@ -34,13 +35,16 @@ def evaluate(cfg: Config, fresh: bool = False) -> Path:
     to_measure = _not_measured(begun.folder, adapters)
     if to_measure:
         _measure(cfg, begun.folder, tasks, {name: adapters[name] for name in to_measure})
-    summary = _summary(cfg, begun.folder, adapters)
+    summary = summarise_run(cfg, begun.folder, tasks, list(adapters))
     write_json(begun.folder / "summary.json", summary)
-    finish(begun, **{name: round(row["ex"], 4) for name, row in summary.items()})
+    rows = {name: row for name, row in summary.items() if name != "compared"}
+    finish(begun, **{name: round(row["ex"], 4) for name, row in rows.items()})
     over = f"{len({task.database for task in tasks})} databases {HELD_OUT[cfg.data.split]}"
     Console(width=None if Console().is_terminal else 120).print(
-        result_table(summary, f"{cfg.name}: {len(tasks)} questions over {over}")
+        result_table(rows, f"{cfg.name}: {len(tasks)} questions over {over}")
     )
+    for line in sentences(summary):
+        print(line)
     wrote(begun, f"{', '.join(to_measure) or 'nothing new'} measured, summary.json")
     return begun.folder / "summary.json"
 
@@ -159,15 +163,4 @@ def _prediction(task: Task, answer, verdict: dict) -> dict:
         "tokens": answer.tokens,
         "seconds": answer.seconds,
         "stopped": answer.stopped,
-    }
-
-
-def _summary(cfg: Config, folder: Path, adapters: dict[Stage, Path | None]) -> dict[str, dict]:
-    """Return the scores of the models, base first."""
-    return {
-        name: summarise(
-            read_json(folder / f"{name}.json")["predictions"], resamples=cfg.evaluation.bootstrap, seed=cfg.seed
-        )
-        for name in ("base", "sft", "rl")
-        if name in adapters
     }

@@ -1,72 +1,150 @@
 """Is a prediction right, and what do many of them add up to?"""
 
+from collections import Counter
 from collections.abc import Sequence
 
-from configs.errors import ConfigError
 from configs.schema import Config
+from evaluation.errors import GOLD_FAILED, MEANINGS, NO_SQL, error_class
 from evaluation.interval import bootstrap_interval
-from sandbox import Limits, Verdict, judge_many
+from evaluation.soft_f1 import soft_f1
+from evaluation.ves import r_ves, rewards_by_steps
+from sandbox import Limits, Result, Verdict, execute_many, judge_many, same_result
 from tasks.task import Task
 from tasks.trace import extract_sql, parse
 
+TOGETHER = 64
+"""Questions whose rows are held at one time: a result may be 16 MiB."""
+
 
 def judge_answers(tasks: Sequence[Task], texts: Sequence[str], cfg: Config) -> list[dict]:
-    """Return for each task and answer: `sql`, `form` (strictly well-formed), `status` of its run, `correct`.
+    """Return for each task and answer: `sql`, `form` (strictly well-formed), and what `judge_queries` says of it.
 
     The query is read leniently, so that EX is not a measure of form; form has a column of its own.
-    `status` is one of sandbox.Result's, or `no_sql`.
     """
     queries = [extract_sql(text) for text in texts]
-    # Without SQL there is still to know whether the gold query runs.
-    items = [(task.database, task.gold_sql, sql or task.gold_sql) for task, sql in zip(tasks, queries, strict=True)]
-    limits = Limits(**cfg.sandbox.limits)
-    verdicts = judge_many(items, cfg.evaluation.judge, limits, cfg.sandbox.workers)
+    return [
+        {"sql": sql, "form": parse(text, cfg.data.answer) is not None} | judged
+        for text, sql, judged in zip(texts, queries, judge_queries(tasks, queries, cfg), strict=True)
+    ]
+
+
+def judge_queries(tasks: Sequence[Task], queries: Sequence[str | None], cfg: Config) -> list[dict]:
+    """Return what came of each task's query, None where there is none.
+
+    `status` of its run, one of sandbox.Result's, `no_sql`, or `gold_failed` where the gold query did not run and
+    nothing can be right; `message`; `correct` by the rule evaluation.judge; `bird`, right by BIRD's official rule;
+    `soft_f1` in 0–1; `ves`, its reward in R-VES, by steps (0–1.25); `error`, the class of what is wrong
+    (`evaluation.errors`).
+    """
     told = []
-    for task, text, sql, verdict in zip(tasks, texts, queries, verdicts, strict=True):
-        if verdict.correct is None:
-            raise ConfigError(
-                f"{task.task_id}: its gold query did not run ({verdict.gold} {verdict.message}); raise "
-                "sandbox.timeout_s, max_steps or max_rows, and give the same command again"
-            )
-        told.append({"sql": sql, "form": parse(text, cfg.data.answer) is not None} | _as_told(sql, verdict))
+    for start in range(0, len(tasks), TOGETHER):
+        part = slice(start, start + TOGETHER)
+        told += _judge(tasks[part], queries[part], cfg)
     return told
 
 
+def _judge(tasks: Sequence[Task], queries: Sequence[str | None], cfg: Config) -> list[dict]:
+    limits, workers = Limits(**cfg.sandbox.limits), cfg.sandbox.workers
+    # Without SQL there is still to know whether the gold query runs.
+    items = [
+        (task.database, task.gold_sql, task.gold_sql if sql is None else sql)
+        for task, sql in zip(tasks, queries, strict=True)
+    ]
+    verdicts = judge_many(items, cfg.evaluation.judge, limits, workers)
+    results = _results(items, queries, verdicts, limits, workers)
+    birds = [predicted is not None and same_result(gold, predicted, "bird") for predicted, gold in results]
+    rewards = rewards_by_steps(items, birds, limits, workers)
+    told = [_as_told(sql, verdict) for sql, verdict in zip(queries, verdicts, strict=True)]
+    return [
+        one
+        | {
+            "bird": bird,
+            "soft_f1": 0.0 if predicted is None else soft_f1(predicted, gold),
+            "ves": reward,
+            "error": error_class(one["correct"], predicted, gold),
+        }
+        for one, (predicted, gold), bird, reward in zip(told, results, birds, rewards, strict=True)
+    ]
+
+
+def _results(
+    items: Sequence[tuple[str, str, str]],
+    queries: Sequence[str | None],
+    verdicts: Sequence[Verdict],
+    limits: Limits,
+    workers: int,
+) -> list[tuple[Result | None, Result]]:
+    """Return each question's result, None without a query, and gold's; the rows only where both queries ran."""
+    ran = [
+        place
+        for place, verdict in enumerate(verdicts)
+        if verdict.correct is not None and verdict.runs and queries[place] is not None
+    ]
+    pairs = [items[place][:2] for place in ran] + [(items[place][0], items[place][2]) for place in ran]
+    found = execute_many(pairs, limits, workers)
+    rows = dict(zip(ran, zip(found[len(ran) :], found, strict=False), strict=True))
+    failed = [
+        (None if sql is None else Result(verdict.status, message=verdict.message), Result(verdict.gold))
+        for sql, verdict in zip(queries, verdicts, strict=True)
+    ]
+    return [rows.get(place, without) for place, without in enumerate(failed)]
+
+
 def _as_told(sql: str | None, verdict: Verdict) -> dict:
+    if verdict.correct is None:
+        return {"status": GOLD_FAILED, "message": f"{verdict.gold}: {verdict.message}", "correct": False}
     if sql is None:
-        return {"status": "no_sql", "message": "", "correct": False}
+        return {"status": NO_SQL, "message": "", "correct": False}
     return {"status": verdict.status, "message": verdict.message, "correct": verdict.correct}
 
 
 def summarise(predictions: Sequence[dict], *, resamples: int, seed: int) -> dict:
     """Return what a model's predictions add up to; shares are in 0–1.
 
-    `ex` (execution accuracy) with its 95 % interval, `levels` (questions and EX of each), `form`, `runs`
-    (the query runs, with or without rows), `stops` (the answer ends by itself), mean `tokens`, `seconds` in all.
+    `ex` (execution accuracy by evaluation.judge) with its 95 % interval, `ex_bird` (by BIRD's official rule), mean
+    `soft_f1`, `r_ves` (by steps, 0–1.118), `errors` (how many predictions of each class), `levels` and `databases`
+    (questions and scores of each), `runs` (the query runs, with or without rows).  Of models, not of gold: `form`,
+    `stops` (the answer ends by itself), mean `tokens`, `seconds` in all.
     """
-    hits = [prediction["correct"] for prediction in predictions]
-    levels = sorted({prediction["level"] for prediction in predictions})
-    return {
-        "questions": len(hits),
-        "correct": sum(hits),
-        "ex": _share(hits),
+    errors = Counter(prediction["error"] for prediction in predictions)
+    found = _scores(predictions) | {
+        "correct": sum(prediction["correct"] for prediction in predictions),
         "ex_interval": bootstrap_interval(
-            hits, [prediction["database"] for prediction in predictions], resamples=resamples, seed=seed
+            [prediction["correct"] for prediction in predictions],
+            [prediction["database"] for prediction in predictions],
+            resamples=resamples,
+            seed=seed,
         ),
-        "levels": {
-            level: {
-                "questions": sum(prediction["level"] == level for prediction in predictions),
-                "ex": _share([prediction["correct"] for prediction in predictions if prediction["level"] == level]),
-            }
-            for level in levels
-        },
-        "form": _share([prediction["form"] for prediction in predictions]),
-        "runs": _share([prediction["status"] in ("ok", "empty") for prediction in predictions]),
-        "stops": _share([prediction["stopped"] for prediction in predictions]),
-        "tokens": sum(prediction["tokens"] for prediction in predictions) / len(predictions),
+        "r_ves": r_ves([prediction["ves"] for prediction in predictions]),
+        "errors": {name: errors[name] for name in MEANINGS if errors[name]},
+        "levels": _by(predictions, "level"),
+        "databases": _by(predictions, "database"),
+        "runs": _mean([prediction["status"] in ("ok", "empty") for prediction in predictions]),
+    }
+    if "form" not in predictions[0]:
+        return found
+    return found | {
+        "form": _mean([prediction["form"] for prediction in predictions]),
+        "stops": _mean([prediction["stopped"] for prediction in predictions]),
+        "tokens": _mean([prediction["tokens"] for prediction in predictions]),
         "seconds": sum(prediction["seconds"] for prediction in predictions),
     }
 
 
-def _share(flags: Sequence[bool]) -> float:
-    return sum(flags) / len(flags)
+def _by(predictions: Sequence[dict], key: str) -> dict[str, dict]:
+    """Return the scores of the predictions of each level, or whatever else `key` names."""
+    names = sorted({prediction[key] for prediction in predictions})
+    return {name: _scores([one for one in predictions if one[key] == name]) for name in names}
+
+
+def _scores(predictions: Sequence[dict]) -> dict:
+    return {
+        "questions": len(predictions),
+        "ex": _mean([prediction["correct"] for prediction in predictions]),
+        "ex_bird": _mean([prediction["bird"] for prediction in predictions]),
+        "soft_f1": _mean([prediction["soft_f1"] for prediction in predictions]),
+    }
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

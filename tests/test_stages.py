@@ -118,9 +118,15 @@ def test_every_model_is_asked_the_same_questions_none_of_them_trained_on(chain):
     base, sft, rl = ([row["answer"] for row in rows] for rows in predictions.values())
     assert base != sft != rl != base  # each adapter in its turn
     summary = read_json(chain.folder / "evaluation" / "summary.json")
-    assert list(summary) == ["base", "sft", "rl"] and all(row["questions"] == 24 for row in summary.values())
+    assert list(summary) == ["base", "sft", "rl", "gold", "compared"]
+    assert list(summary["compared"]) == ["sft-base", "rl-sft"]
+    assert {row["questions"] for row in (*list(summary.values())[:4], *summary["compared"].values())} == {24}
+    assert summary["gold"]["correct"] == 24 and summary["gold"]["soft_f1"] == summary["gold"]["r_ves"] == 1
+    assert all({"bird", "soft_f1", "ves", "error"} <= row.keys() for rows in predictions.values() for row in rows)
     printed = chain.said["evaluation"].stdout
     assert "24 questions over" in printed and "SFT + GRPO" in printed and "EX %" in printed
+    first, second = printed.splitlines()[-2:]
+    assert first.startswith("SFT − base: ") and second.startswith("RL − SFT: ") and "points, 95 % from " in second
 
 
 @pytest.mark.slow
@@ -224,7 +230,7 @@ def test_evaluation_killed_asks_no_question_twice(chain, tmp_path, run_stage):
         } in rows  # its seconds too: not asked again
     whole = read_json(chain.folder / "evaluation" / "base.json")["predictions"]
     assert [row | {"seconds": 0} for row in rows] == [row | {"seconds": 0} for row in whole]
-    assert not ledger.exists() and list(read_json(folder / "summary.json")) == ["base"]
+    assert not ledger.exists() and list(read_json(folder / "summary.json")) == ["base", "gold", "compared"]
 
 
 def json_or_none(line: str) -> dict | None:
