@@ -1,11 +1,17 @@
 """A finished run, made up but for its verdicts: what `python -m evaluation report` reads, some of it hostile."""
 
+import base64
+import json
+import re
+import zlib
+from html.parser import HTMLParser
 from pathlib import Path
 from random import Random
 from string import ascii_lowercase
 
 from configs.files import write_json, write_jsonl
 from configs.schema import Config
+from evaluation.report.command import report
 from evaluation.score import judge_answers, summarise
 from tasks.load import load_tasks
 from tasks.trace import render
@@ -14,6 +20,45 @@ from tests.shop import GOLDS
 HOSTILE = '</script><script>window.hit = 1</script><img src=x onerror="window.hit = 2"><b>&amp;\u2028'
 BAD_SQL = f"SELECT '{HOSTILE}' AS \"<i>x</i>\""
 MODELS = ("base", "sft", "rl")
+
+
+class Page(HTMLParser):
+    """A page as a browser reads it: its elements with their attributes, and the text in each."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(convert_charrefs=True)
+        self.html = path.read_text("utf-8")
+        self.elements: list[tuple[str, dict, list[str]]] = []
+        self.feed(self.html)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs), []))
+
+    def handle_data(self, data):
+        if self.elements:
+            self.elements[-1][2].append(data)
+
+    def texts(self, tag: str, **attrs: str) -> list[str]:
+        found = [text for name, has, text in self.elements if name == tag and attrs.items() <= has.items()]
+        return [" ".join("".join(text).split()) for text in found]
+
+    def cells(self, section: str) -> list[str]:
+        """Return the texts of the table cells of a section."""
+        part = self.html.partition(f'<section id="{section}">')[2].partition("</section>")[0]
+        return [re.sub(r"<[^>]*>", "", cell).strip() for cell in re.findall(r"<t[dh]\b[^>]*>(.*?)</t[dh]>", part, re.S)]
+
+    def packed(self, name: str) -> str:
+        (text,) = self.texts("script", id=name)
+        return zlib.decompress(base64.b64decode(text)).decode()
+
+    def traces(self) -> dict:
+        return json.loads(self.packed("trace-data"))
+
+
+def written(folder: Path, *words: str) -> Page:
+    """Return the report that is written of a run."""
+    assert report([str(folder), *words]) == 0
+    return Page(folder / "report.html")
 
 
 def make_run(folder: Path, database: Path, name: str = "trial") -> Path:

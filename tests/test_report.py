@@ -6,57 +6,22 @@ import json
 import re
 import shutil
 import time
-import zlib
 from html import escape
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from configs.files import read_json, read_jsonl, write_json, write_jsonl
 from evaluation.report.command import report
-from evaluation.report.figures import FIGURES, MODELS, OTHERS
+from evaluation.report.figures import FIGURES
 from evaluation.report.traces import SAMPLES
 from evaluation.table import percent
 from sandbox import execute
 from tasks.prompt import schema_text
 from tasks.schema import read_schema
-from tests.processes import ROOT, run_light
-from tests.reported import BAD_SQL, HOSTILE, make_run, many
+from tests.processes import run_light
+from tests.reported import BAD_SQL, HOSTILE, Page, make_run, many, written
 from tests.shop import GOLDS
-
-
-class Page(HTMLParser):
-    """A page as a browser reads it: its elements with their attributes, and the text in each."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(convert_charrefs=True)
-        self.html = path.read_text("utf-8")
-        self.elements: list[tuple[str, dict, list[str]]] = []
-        self.feed(self.html)
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs), []))
-
-    def handle_data(self, data):
-        if self.elements:
-            self.elements[-1][2].append(data)
-
-    def texts(self, tag: str, **attrs: str) -> list[str]:
-        found = [text for name, has, text in self.elements if name == tag and attrs.items() <= has.items()]
-        return [" ".join("".join(text).split()) for text in found]
-
-    def cells(self, section: str) -> list[str]:
-        """Return the texts of the table cells of a section."""
-        part = self.html.partition(f'<section id="{section}">')[2].partition("</section>")[0]
-        return [re.sub(r"<[^>]*>", "", cell).strip() for cell in re.findall(r"<t[dh]\b[^>]*>(.*?)</t[dh]>", part, re.S)]
-
-    def packed(self, name: str) -> str:
-        (text,) = self.texts("script", id=name)
-        return zlib.decompress(base64.b64decode(text)).decode()
-
-    def traces(self) -> dict:
-        return json.loads(self.packed("trace-data"))
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +31,7 @@ def run(tmp_path_factory, shop) -> Path:
 
 @pytest.fixture(scope="module")
 def page(run) -> Page:
-    assert report([str(run)]) == 0
-    return Page(run / "report.html")
+    return written(run)
 
 
 @pytest.fixture
@@ -82,11 +46,6 @@ def part_of(run, tmp_path):
         return tmp_path / "part"
 
     return copied
-
-
-def written(folder: Path, *words: str) -> Page:
-    assert report([str(folder), *words]) == 0
-    return Page(folder / "report.html")
 
 
 def refused(capsys, *words: object) -> str:
@@ -340,27 +299,3 @@ def test_the_command_starts_light_and_says_what_it_does():
     assert done.returncode == 0 and "--compare RUN2" in done.stdout, done.stderr
     done = run_light("evaluation", "report", "no-such-run")
     assert done.returncode == 2 and done.stderr.count("\n") == 1
-
-
-def test_colours_are_told_from_both_papers():
-    style = (ROOT / "evaluation" / "report" / "page.css").read_text()
-    card = re.search(r"--card: light-dark\((#\w{6}), (#\w{6})\)", style).groups()
-    for colour in {*MODELS.values(), *OTHERS}:
-        assert all(contrast(colour, paper) >= 3 for paper in card), colour
-    for name in ("ink", "dim", "accent", "good", "bad", "text"):
-        for text, paper in zip(
-            re.search(rf"--{name}: light-dark\((#\w+), (#\w+)\)", style).groups(), card, strict=True
-        ):
-            assert contrast(text, paper) >= 4.5, name
-
-
-def contrast(colour: str, other: str) -> float:
-    """Return the contrast of two colours as in WCAG 2.2, 1–21."""
-    dark, light = sorted(map(_luminance, (colour, other)))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

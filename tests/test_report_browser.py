@@ -1,4 +1,4 @@
-"""The report in a real browser, Debian's Chromium: it filters, obeys keys and themes, loads nothing and runs nothing."""
+"""The report in a real browser, Debian's Chromium: it filters, obeys keys and themes, and runs and loads nothing."""
 
 import os
 import re
@@ -49,7 +49,7 @@ def opened(browser, written):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
         page.goto(path.as_uri())
-        page.wait_for_function("document.documentElement.dataset.ready")
+        page.locator("html[data-ready]").wait_for(state="attached")  # wait_for_function would need eval
         return page
 
     yield open_page
@@ -70,7 +70,7 @@ def shown(page) -> str:
 def drawn(page) -> None:
     """Wait until all figures are drawn."""
     page.evaluate("document.querySelectorAll('.plot').forEach((plot) => draw(plot))")
-    page.wait_for_function("[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('svg .plot'))")
+    playwright.expect(page.locator(".plot:has(svg)")).to_have_count(page.locator(".plot").count(), timeout=20_000)
 
 
 def test_filters_narrow_the_list_and_clear_widens_it(opened):
@@ -87,7 +87,7 @@ def test_filters_narrow_the_list_and_clear_widens_it(opened):
     page.select_option("#verdict", "better")  # SFT wrong, RL right: all even ones but the third
     assert count(page) == f"{(len(GOLDS) + 1) // 2 - 1} of {len(GOLDS)}"
     page.click("text=Clear")
-    page.wait_for_function(f"document.getElementById('count').textContent === '{all_of_them}'")
+    playwright.expect(page.locator("#count")).to_have_text(all_of_them)
     page.select_option("#level", "L2")
     assert 0 < int(count(page).split()[0]) < len(GOLDS)
 
@@ -115,13 +115,13 @@ def test_samples_of_rl_are_filtered_by_reward(opened):
 
 def test_a_question_shows_plan_sql_rows_and_scores_of_every_model(opened):
     page = opened()
-    page.fill("#search", "shop-4")
+    page.fill("#search", "shop-3")
     cards = page.locator("#item .answer")
     assert [card.split("\n")[0] for card in cards.all_inner_texts()] == ["gold", "base", "SFT", "SFT + GRPO"]
     gold, base, sft, rl = cards.all_inner_texts()
-    assert "Tea" in gold and "Cup" in gold and "I cannot say." in base
+    assert "Rome" in gold and "Oslo" in gold and "I cannot say." in base
     assert "no such column: nme" in sft and "✗ no such column" in sft
-    assert "Tea" in rl and "✓ right" in rl and "open it" in rl and re.search(r"soft f1 1\b", rl)
+    assert "Oslo" in rl and "✓ right" in rl and "open it" in rl and re.search(r"soft F1 1\b", rl)
     assert page.locator("#item .keyword").first.inner_text() == "SELECT"
     page.click("#item summary")
     assert "customer(id int pk" in page.inner_text("#item details")
@@ -167,12 +167,12 @@ def test_light_and_dark(opened):
 
     page = opened()
     drawn(page)
-    light, ink = paper(page), "getComputedStyle(document.querySelector('.plot .xtick text')).fill"
-    before = page.evaluate(ink)
+    light, label = paper(page), page.locator(".plot .xtick text").first
+    before = label.evaluate("(element) => getComputedStyle(element).fill")
     page.click("#theme")
     dark = paper(page)
     assert light != dark and page.inner_text("#theme") == "Light"
-    page.wait_for_function(f"{ink} !== '{before}'")  # the figures follow
+    playwright.expect(label).not_to_have_css("fill", before)  # the figures follow
     page.reload()
     assert paper(page) == dark  # remembered
     page.keyboard.press("t")
@@ -204,19 +204,19 @@ def test_what_a_model_said_is_seen_and_does_not_run(opened):
 def test_the_policy_stops_what_would_get_through(browser, written):
     """Were there a hole in the escaping, a script put into the page would still not run, and an image not load."""
     page = browser.new_page()
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
+    blocked = []
+    page.on("requestfailed", lambda request: blocked.append((request.url, request.failure)))
     page.goto(written.as_uri())
-    page.wait_for_function("document.documentElement.dataset.ready")
     page.evaluate(
         """document.body.insertAdjacentHTML('beforeend',
-           '<img src="http://127.0.0.1:9/x.png" onerror="window.hit = 1"><iframe srcdoc="<script>top.hit=2</script>">');
-           const script = document.createElement('script'); script.textContent = 'window.hit = 3';
+           '<img src="http://127.0.0.1:9/x" onerror="window.hit = 1"><iframe srcdoc="<script>top.hit = 2</script>">');
+           const script = document.createElement('script');
+           script.textContent = 'window.hit = 3';
            document.body.append(script);"""
     )
     page.wait_for_timeout(300)
     assert page.evaluate("window.hit") is None
-    assert not any(url.startswith("http") for url in asked)
+    assert blocked == [("http://127.0.0.1:9/x", "csp")]
     page.close()
 
 
@@ -242,11 +242,11 @@ def test_ten_thousand_predictions_open_in_two_seconds(opened, tmp_path):
     run = many(tmp_path / "many", 10_000)
     assert report([str(run)]) == 0
     assert (run / "report.html").stat().st_size < 15_000_000
-    milliseconds = []
-    for _ in range(3):
+    milliseconds = [2000]
+    while min(milliseconds) >= 2000 and len(milliseconds) < 4:  # a busy machine may need a second try
         page = opened(run / "report.html")
         milliseconds.append(int(page.evaluate("document.documentElement.dataset.ready")))
-    assert min(milliseconds) < 2000
+    assert min(milliseconds) < 2000, milliseconds
     page.fill("#search", "4999:")
     assert count(page) == "1 of 5,000"
 

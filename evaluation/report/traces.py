@@ -15,8 +15,11 @@ from tasks.trace import extract_sql, parse
 
 SAMPLES = 2000
 """Answers sampled in RL that are shown of a run, at most: whole steps, evenly spaced."""
-SCORES = ("bird", "soft_f1", "ves", "form", "stopped", "tokens", "seconds")
-"""What is shown of a prediction, where it has it."""
+SCORES = {
+    "bird": "BIRD", "soft_f1": "soft F1", "ves": "VES reward", "form": "form", "stopped": "stopped",
+    "tokens": "tokens", "seconds": "seconds",
+}  # fmt: skip
+"""What is shown of a prediction, where it has it, and how that is called."""
 _FINGERPRINT = re.compile("[0-9a-f]{64}")  # the name of a database built from a script says nothing
 
 
@@ -123,7 +126,7 @@ def _prediction(row: dict, task: Task | None, library: Library) -> dict:
     return _said(str(row["answer"]), row.get("sql")) | {
         "verdict": class_of(row),
         "message": str(row.get("message") or ""),
-        "scores": {name.replace("_", " "): _told(row[name]) for name in SCORES if row.get(name) is not None},
+        "scores": {name: _told(row[key]) for key, name in SCORES.items() if row.get(key) is not None},
         "score": _finite(row["correct"] if score is None else score),
         "rows": library.result(task, row.get("sql")) if row["status"] in RUNS else None,
     }
