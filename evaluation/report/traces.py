@@ -7,8 +7,8 @@ from math import isfinite
 
 from evaluation.errors import NO_SQL
 from evaluation.report.data import Run, class_of, name_of
-from evaluation.report.library import Library
 from evaluation.report.rows import Pair, Questions, cell, first_rows, questions_of
+from evaluation.report.shelf import Library
 from sandbox.result import RUNS
 from tasks.task import Task
 from tasks.trace import extract_sql, parse
