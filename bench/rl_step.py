@@ -79,6 +79,7 @@ def _run(cfg: Config, ours: bool, folder: Path) -> dict[str, float]:
     tokens = sum(row["completions/mean_length"] for row in steps) * answers
     if ours:
         assert len(read_jsonl(folder / "completions.jsonl")) == args.max_steps * answers
+    assert timed, "no reward was called"
     return {"seconds": seconds / len(steps), "tokens": tokens / len(steps), "rewards": sum(timed) / seconds}
 
 
@@ -101,7 +102,7 @@ def _show(found: dict[str, list[dict[str, float]]], steps: int) -> None:
         step, tokens = median(row["seconds"] for row in rows), median(row["tokens"] for row in rows)
         each = median(1000 * row["seconds"] / row["tokens"] for row in rows)
         share = median(row["rewards"] for row in rows)
-        table.add_row(name, f"{step:.2f}", f"{tokens:,.0f}", f"{each:.2f}", f"{100 * share:.1f} %")
+        table.add_row(name, f"{step:.2f}", f"{tokens:,.0f}", f"{each:.2f}", f"{100 * share:.2f} %")
     console = Console()
     console.print(table)
     bare, ours = (median(1000 * row["seconds"] / row["tokens"] for row in rows) for rows in found.values())

@@ -60,8 +60,7 @@ def test_the_table_says_what_the_summary_says(page, run):
     summary = read_json(run / "evaluation" / "summary.json")
     assert summary["rl"]["ex"] > summary["sft"]["ex"] > summary["base"]["ex"] == 0
     for model, name in (("base", "base"), ("sft", "SFT"), ("rl", "SFT + GRPO")):
-        row = summary[model]
-        place = cells.index(name)
+        row, place = summary[model], cells.index(name)
         low, high = map(percent, row["ex_interval"])
         assert cells[place + 1 : place + 4] == [str(row["questions"]), percent(row["ex"]), f"{low}–{high}"]
         shares = [percent(row[key]) for key in ("ex_bird", "soft_f1", "r_ves", "form", "runs", "stops") if key in row]
