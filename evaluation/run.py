@@ -15,6 +15,7 @@ from evaluation.summary import sentences, summarise_run
 from evaluation.table import result_table
 from models.adapter import check_adapter
 from models.environment import prepare
+from models.trained import adapter_folder
 from tasks.load import load_tasks
 from tasks.prompt import messages
 from tasks.task import Task
@@ -51,10 +52,9 @@ def evaluate(cfg: Config, fresh: bool = False) -> Path:
 
 def _adapter(cfg: Config, name: Stage) -> Path | None:
     """Return the folder of the adapter that `name` stands for, None for the base model."""
-    if name == "base":
+    folder = adapter_folder(cfg.folder, name)
+    if folder is None:
         return None
-    best = cfg.folder / name / "best"  # by EX on held-out questions, where rl kept one
-    folder = best if best.is_dir() else cfg.folder / name / "adapter"
     if not (cfg.folder / name / "adapter").is_dir():
         measured = [
             each for each in cfg.evaluation.models if each == "base" or (cfg.folder / each / "adapter").is_dir()
