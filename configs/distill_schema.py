@@ -10,7 +10,7 @@ from configs.strict import Strict
 class EvaluationSet(Strict):
     """Questions that a score will be published on: nothing is learned from what stands too near to them."""
 
-    source: Literal["sample", "spider", "bird", "gretel", "jsonl"]
+    source: Literal["sample", "spider", "bird", "kaggledbqa", "gretel", "jsonl"]
     """Loader, as in data.source."""
     path: str | None = None
     """Folder or file, as in data.path; of a folder the published test or development part is read."""

@@ -53,16 +53,19 @@ def dotted(loc: tuple[str | int, ...]) -> str:
 def model_at(loc: tuple[str | int, ...]) -> type[BaseModel] | None:
     """Return the section of the schema that a path leads to, or None where it leads to a plain value."""
     model: type[BaseModel] | None = Config
+    named = False  # whether the next part is a name that the config gives
     for part in loc:
-        if isinstance(part, int):
+        if isinstance(part, int) or named:
+            named = False
             continue
         field = model.model_fields.get(part) if model else None
         model = section(field) if field else None
+        named = bool(model and field and get_origin(field.annotation) is dict)
     return model
 
 
 def section(field: FieldInfo) -> type[BaseModel] | None:
-    """Return the section that a field holds, alone or in a list; None for a plain value."""
+    """Return the section that a field holds, alone, in a list or by name; None for a plain value."""
     for kind in (field.annotation, *get_args(field.annotation)):
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             return kind
@@ -74,7 +77,7 @@ def paths(model: type[BaseModel] = Config, before: str = "") -> list[str]:
     found: list[str] = []
     for name, field in model.model_fields.items():
         found.append(before + name)
-        if (inner := section(field)) and get_origin(field.annotation) is not list:
+        if (inner := section(field)) and get_origin(field.annotation) not in (list, dict):
             found += paths(inner, f"{before}{name}.")
     return found
 

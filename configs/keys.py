@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
@@ -44,8 +44,8 @@ def _entries(model: type[BaseModel], before: str) -> Iterator[tuple[str, FieldIn
     for name, field in model.model_fields.items():
         yield before + name, field
         if inner := section(field):
-            listed = "[0]" if get_origin(field.annotation) is list else ""
-            yield from _entries(inner, f"{before}{name}{listed}.")
+            place = {list: "[0]", dict: ".NAME"}.get(get_origin(field.annotation), "")
+            yield from _entries(inner, f"{before}{name}{place}.")
 
 
 def _under(path: str, wanted: str) -> bool:
@@ -95,6 +95,8 @@ def _named(kind: Any) -> str:
         return " | ".join(map(str, inner))
     if origin in (Union, UnionType):
         return " or ".join(_named(part) for part in sorted(inner, key=lambda part: part is not NoneType))
+    if origin is Annotated:
+        return _named(inner[0])
     if origin is list:
         return f"list of {_named(inner[0])}"
     if origin is dict:

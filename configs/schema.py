@@ -10,25 +10,24 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from configs.distill_schema import Distill
+from configs.evaluation_schema import Evaluation
 from configs.presets import read_preset
 from configs.strict import Strict
-
-Stage = Literal["base", "sft", "rl"]
 
 
 class Data(Strict):
     """Which questions, over which databases, and how they become prompts."""
 
-    source: Literal["sample", "spider", "bird", "gretel", "jsonl"] = "sample"
+    source: Literal["sample", "spider", "bird", "kaggledbqa", "gretel", "jsonl"] = "sample"
     """Loader: `sample` is embedded; the others read `path`."""
     path: str | None = None
-    """Folder (spider, bird), file or folder or hub name (gretel), file (jsonl); relative to the working directory."""
+    """Folder or JSON file (spider, bird, kaggledbqa), folder, file or hub name (gretel), file (jsonl)."""
     test_path: str | None = None
     """A published test part in the form of `path`, all of it test; without it the databases of `path` are split."""
     databases: str | None = None
-    """Folder of NAME/NAME.sqlite or NAME.sqlite files that a jsonl `database` column names."""
+    """Folder of NAME/NAME.sqlite or NAME.sqlite files, for jsonl and for questions that come without databases."""
     columns: dict[str, str] = {}
-    """For jsonl: our column (question, gold_sql, database or script, evidence, task_id) → the file's own name."""
+    """For jsonl: our column (question, gold_sql, database or script, evidence, task_id, difficulty) → theirs."""
     rows: int | None = Field(None, ge=1)
     """For gretel: rows to read of each part, evenly spaced; each becomes a database, 100,000 in some 40 minutes."""
     split: Literal["databases", "questions"] = "databases"
@@ -178,23 +177,6 @@ class Rl(Strict):
                 f"allowed: {', '.join(map(str, fits))}"
             )
         return self
-
-
-class Evaluation(Strict):
-    """Stage 4: models → predictions, scores, table."""
-
-    models: list[Stage] = ["base", "sft", "rl"]
-    """What is measured, side by side."""
-    questions: int = Field(200, ge=1)
-    """Questions of the test databases, the same for every model."""
-    batch_size: int = Field(16, ge=1)
-    """Prompts per generation batch."""
-    max_new_tokens: int = Field(512, ge=8)
-    """Longest answer, tokens."""
-    judge: Literal["ordered", "multiset", "bird", "spider"] = "ordered"
-    """When rows are the gold rows: `ordered` (by ORDER BY), `multiset`, `bird` (a set), `spider` (permuted columns)."""
-    bootstrap: int = Field(10_000, ge=100)
-    """Resamples behind each 95 % interval."""
 
 
 class Sandbox(Strict):

@@ -12,7 +12,7 @@ from configs.errors import ConfigError, Stopped
 from configs.folder import CHAIN, Begun, begin, finish
 from configs.screen import console, say
 
-__all__ = ["Begun", "begin", "finish", "main", "wrote"]
+__all__ = ["Begun", "begin", "finish", "main", "not_installed", "wrote"]
 
 EPILOG = """\
 An interrupted run goes on where it stopped when the same command is given again; a finished one says so.
@@ -52,7 +52,7 @@ def main(stage: str, about: str, run: str, argv: list[str] | None = None, option
         folder.asked = asked
         _function(run)(cfg, fresh, **own)
     except (ConfigError, ModuleNotFoundError) as error:
-        complain(stage, error if isinstance(error, ConfigError) else _not_installed(error))
+        complain(stage, error if isinstance(error, ConfigError) else not_installed(error))
         folder.forget_untouched()
         return 2
     except KeyboardInterrupt as stop:
@@ -104,7 +104,7 @@ def _function(run: str):
     return getattr(importlib.import_module(module), name)
 
 
-def _not_installed(error: ModuleNotFoundError) -> ConfigError:
+def not_installed(error: ModuleNotFoundError) -> ConfigError:
     """Return what to tell the user of a missing package; a missing module of ours, or of what is there, is a bug."""
     package = (error.name or "").partition(".")[0]
     if not package or importlib.util.find_spec(package):

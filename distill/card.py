@@ -1,7 +1,6 @@
 """The README.md of a published dataset: what it is, where it comes from, how far it can be trusted."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -9,30 +8,18 @@ from pathlib import Path
 
 import yaml
 
+from configs.markdown import Plain, fenced, filled
 from configs.schema import Config
-from configs.screen import printable
-from distill.scrub import scrubbed
+from configs.scrub import scrubbed
+from tasks.origin import LICENCES, SOURCES
 from tasks.trace import render
 
-LICENCES = {"spider": "cc-by-sa-4.0", "bird": "cc-by-sa-4.0", "gretel": "apache-2.0", "sample": "apache-2.0"}
-SOURCES = {
-    "sample": "planql's own sample questions",
-    "spider": "Spider (Yu et al., EMNLP 2018)",
-    "bird": "BIRD (Li et al., NeurIPS 2023)",
-    "gretel": "Gretel's synthetic_text_to_sql",
-    "jsonl": "questions of the publisher's own",
-}
 SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
 ANSWERS = {
     "plan": "a query plan in words and the query that follows from it",
     "cot": "a reasoning in free words and the query that follows from it",
     "sql_only": "the query that answers it",
 }
-MARKDOWN = re.compile(r"[\\`*_\[\]<>|~&#]")
-
-
-class Plain(str):
-    """Text that stands in the card as it is, whatever Markdown makes of it."""
 
 
 def card(
@@ -43,12 +30,9 @@ def card(
     splits: the rows that are published, by the split's name.  rejects: rejected answers, by reason.
     stats: the content of stats.json.  commit: planql's own, blank outside of a repository.
     """
-    from jinja2 import Environment, StrictUndefined
-
-    template = Path(__file__).with_name("card.md").read_text(encoding="utf-8")
-    environment = Environment(finalize=escaped, undefined=StrictUndefined, keep_trailing_newline=True)
     rows = [row for part in splits.values() for row in part]
-    return environment.from_string(template).render(
+    return filled(
+        Path(__file__).with_name("card.md"),
         front_matter=Plain(_front_matter(cfg, splits, len(rows))),
         name=repo.rpartition("/")[2],
         load_name=Plain(json.dumps(repo)),
@@ -68,28 +52,6 @@ def card(
         example=_example(rows),
         licence=_licence(cfg.data.source),
     )
-
-
-def escaped(value: object) -> object:
-    r"""Return a value as text of one line that Markdown shows as it is.
-
-    >>> escaped("a|b\n# <c>"), escaped(Plain("a|b")), escaped(3)
-    ('a\\|b \\# \\<c\\>', 'a|b', 3)
-    """
-    if isinstance(value, Plain) or not isinstance(value, str):
-        return value
-    return MARKDOWN.sub(r"\\\g<0>", " ".join(printable(value).split()))
-
-
-def fenced(text: str) -> Plain:
-    """Return text as a code block that nothing in it can close.
-
-    >>> fenced("a ``` b").splitlines()
-    ['````', 'a ``` b', '````']
-    """
-    text = printable(text)
-    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
-    return Plain(f"{fence}\n{text}\n{fence}")
 
 
 def _front_matter(cfg: Config, splits: Mapping[str, Sequence[dict]], total: int) -> str:

@@ -7,18 +7,17 @@ environment (HF_TOKEN) or from `hf auth login`; huggingface_hub puts it into a h
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from configs.errors import ConfigError
 from configs.files import read_json, read_jsonl
 from configs.folder import STATE
+from configs.hub import check_hub, one_line
 from configs.schema import Config
-from configs.screen import printable, say
+from configs.screen import say
+from configs.scrub import scrubbed
 from distill.card import card, file_of
 from distill.parquet import to_parquet
-from distill.scrub import scrubbed
 
 
 def distill_and_push(cfg: Config, fresh: bool, push: str | None, private: bool, dry_run: bool = False) -> Path:
@@ -29,25 +28,13 @@ def distill_and_push(cfg: Config, fresh: bool, push: str | None, private: bool, 
     if private and not push:
         raise ConfigError("--private: of which dataset? it goes with --push REPO")
     if push:
-        check_hub(push)
+        check_hub("--push", push)
     from distill.run import distill
 
     folder = distill(cfg, fresh, dry_run)
     if push and not dry_run:
         publish(cfg, folder, push, private)
     return folder
-
-
-def check_hub(repo: str) -> None:
-    """Raise ConfigError where the hub can't be reached, doesn't take the token, or `repo` is no name."""
-    from huggingface_hub import HfApi, get_token
-    from huggingface_hub.utils import validate_repo_id
-
-    if get_token() is None:
-        raise ConfigError("--push: there is no Hugging Face token; set HF_TOKEN, or run `hf auth login`")
-    with _one_line(f"--push {repo}"):
-        validate_repo_id(repo)
-        HfApi().whoami()
 
 
 def publish(cfg: Config, folder: Path, repo: str, private: bool = False) -> None:
@@ -64,7 +51,7 @@ def publish(cfg: Config, folder: Path, repo: str, private: bool = False) -> None
     files = dict(zip(map(file_of, splits), to_parquet(list(splits.values())), strict=True))
     files["stats.json"] = json.dumps(stats, indent=2, ensure_ascii=False).encode()
     hub = HfApi()
-    with _one_line(f"--push {repo}"):
+    with one_line(f"--push {repo}"):
         made = hub.create_repo(repo, repo_type="dataset", private=private or None, exist_ok=True)
         files["README.md"] = card(cfg, made.repo_id, splits, rejects, stats, commit).encode()
         hub.create_commit(
@@ -84,18 +71,3 @@ def _splits(rows: list[dict]) -> dict[str, list[dict]]:
         public = {"database": Path(row["database"]).stem, "teacher": scrubbed(row["teacher"])}
         splits.setdefault(name, []).append(row | public)
     return splits
-
-
-@contextmanager
-def _one_line(what: str) -> Iterator[None]:
-    """Turn what goes wrong between us and the hub into one line for the user, without the token."""
-    from httpx import HTTPError, InvalidURL
-    from huggingface_hub import get_token
-
-    try:
-        yield
-    except (OSError, HTTPError, InvalidURL, RuntimeError, ValueError) as error:
-        cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
-        text = " ".join(printable(str(cause) or type(cause).__name__).split())
-        text = text.replace(get_token() or "\0", "…")
-        raise ConfigError(f"{what}: {text[:400]}; nothing is lost: mend this and give the same command again") from None

@@ -22,16 +22,8 @@ from distill.ledger import CANNOT_PLAN
 from distill.plan import CannotPlan, write_plan
 from distill.plan_sql import plain_sql
 from distill.repair import is_chosen, repair_think
-from distill.server import (
-    ANSWER_TIMEOUT_S,
-    HUGGING_FACE_URL,
-    NO_KEY,
-    OPENAI_URL,
-    TRIES,
-    ServerLLM,
-    check_server,
-    said,
-)
+from distill.server import HUGGING_FACE_URL, OPENAI_URL, ServerLLM, said
+from models.server import ANSWER_TIMEOUT_S, NO_KEY, TRIES, check_server
 from tasks.schema import read_schema
 from tasks.task import Task
 from tasks.trace import render
@@ -116,7 +108,7 @@ def _server(cfg: Config) -> Teacher:
         )
 
     def check() -> None:
-        check_server(url, key, key_name)
+        check_server(url, key, key_name, "distill")
 
     settings = _settings(cfg) | {"base_url": url, "options": chosen.options}
     return Teacher(str(chosen.model), settings, False, _asking(cfg), llm, check)

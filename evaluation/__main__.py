@@ -11,6 +11,8 @@ reads   RUNS/NAME/sft/adapter and RUNS/NAME/rl/adapter (evaluation.models=[base,
 writes  RUNS/NAME/evaluation/base.json, sft.json, rl.json (every prediction with its verdict), gold.json, summary.json
 
 `python -m evaluation report RUN` writes RUNS/NAME/report.html: scores, curves and all answers as one page.
+`python -m evaluation ask MODEL DB "question"` shows a model's plan, SQL and rows; with --chat, of one after the other.
+`python -m evaluation score --predictions FILE --gold FILE --databases DIR` scores files that others made.
 """
 
 
@@ -20,6 +22,14 @@ def main(argv: list[str]) -> int:
         from evaluation.report.command import report  # nothing that the stage needs
 
         return report(argv[1:])
+    if argv[:1] == ["ask"]:
+        from evaluation.ask.command import ask
+
+        return ask(argv[1:])
+    if argv[:1] == ["score"]:
+        from evaluation.score_files import score
+
+        return score(argv[1:])
     return stage.main("evaluation", ABOUT, "evaluation.run:evaluate", argv)
 
 

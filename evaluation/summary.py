@@ -5,82 +5,120 @@ from itertools import pairwise
 from pathlib import Path
 
 from configs.errors import ConfigError
+from configs.evaluation_schema import STAGES, Server
 from configs.files import read_json, write_json
-from configs.schema import Config, Stage
+from configs.schema import Config
 from configs.screen import say
 from evaluation.compare import compare_predictions, sentence
 from evaluation.errors import GOLD_FAILED
-from evaluation.score import judge_queries, summarise
+from evaluation.score import judge_queries, judged_by, right_samples, summarise
 from tasks.task import Task
 from tasks.trace import render
 
-ORDER = ("base", "sft", "rl")
 SHORT = {"base": "base", "sft": "SFT", "rl": "RL"}
 NAMED = 3
 """Gold queries that failed which are named."""
 
 
-def summarise_run(cfg: Config, folder: Path, tasks: Sequence[Task], models: Sequence[Stage]) -> dict[str, dict]:
-    """Return what summary.json holds: the scores of each model and of `gold`, and how neighbours differ in `compared`.
+def summarise_run(cfg: Config, folder: Path, tasks: Sequence[Task], models: Sequence[str]) -> dict[str, dict]:
+    """Return what summary.json holds: the scores of each model and of `gold`, and how models differ in `compared`.
 
     Reads NAME.json of each model in `folder`.  gold.json, the gold queries judged against themselves, is made where
     it is missing.  Predictions that lack a verdict, as they were measured by an earlier version or their gold query
-    did not run, are judged again, so that a limit may be raised afterwards.
+    did not run, are judged again, so that a limit may be raised afterwards; all of them are where evaluation.judge or
+    evaluation.variants was changed.
     """
     resampling = {"resamples": cfg.evaluation.bootstrap, "seed": cfg.seed}
     by_id = {task.task_id: task for task in tasks}
     if not (folder / "gold.json").exists():
-        write_json(folder / "gold.json", {"model": "gold", "adapter": None, "predictions": _gold(tasks, cfg)})
-    names = [name for name in ORDER if name in models]
+        write_json(folder / "gold.json", {"model": "gold", "adapter": None, "judged_by": None, "predictions": []})
+    names = sorted(models, key=lambda name: (*STAGES, name).index(name))
     predictions = {name: _judged(folder / f"{name}.json", by_id, cfg) for name in (*names, "gold")}
     _say_broken(predictions["gold"])
     compared = {
-        f"{after}-{before}": compare_predictions(predictions[before], predictions[after], **resampling)
-        for before, after in pairwise(names)
+        f"{after}-{before}": {"before": before, "after": after}
+        | compare_predictions(predictions[before], predictions[after], **resampling)
+        for before, after in pairs_of(names)
     }
-    return {name: summarise(rows, **resampling) for name, rows in predictions.items()} | {"compared": compared}
+    return {
+        name: summarise(rows, **resampling) | _dollars(cfg.evaluation.servers.get(name), rows)
+        for name, rows in predictions.items()
+    } | {"compared": compared}
 
 
 def sentences(summary: Mapping[str, dict]) -> list[str]:
     """Return the comparisons of a summary in words."""
-    pairs = {tuple(key.split("-")): found for key, found in summary["compared"].items()}
-    return [sentence(SHORT[before], SHORT[after], found) for (after, before), found in pairs.items()]
-
-
-def _gold(tasks: Sequence[Task], cfg: Config) -> list[dict]:
-    """Return the gold queries as if a model had answered with them."""
     return [
-        {
-            "task_id": task.task_id,
-            "level": task.level,
-            "database": Path(task.database).stem,
-            "question": task.question,
-            "gold_sql": task.gold_sql,
-            "answer": render("", task.gold_sql),
-            "sql": task.gold_sql,
-        }
-        | judged
-        for task, judged in zip(tasks, judge_queries(tasks, [task.gold_sql for task in tasks], cfg), strict=True)
+        sentence(*(SHORT.get(found[side], found[side]) for side in ("before", "after")), found)
+        for found in summary["compared"].values()
     ]
+
+
+def pairs_of(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return which models are compared: each stage with the one before, and the last with what servers offer.
+
+    >>> pairs_of(["base", "sft", "teacher"])
+    [('base', 'sft'), ('teacher', 'sft')]
+    """
+    stages = [name for name in names if name in STAGES]
+    served = [name for name in names if name not in STAGES]
+    return list(pairwise(stages)) + ([(name, stages[-1]) for name in served] if stages else list(pairwise(served)))
+
+
+def _dollars(server: Server | None, predictions: Sequence[dict]) -> dict[str, float]:
+    """Return `dollars`, what a server's answers cost, where its prices are known and it counts the tokens."""
+    if server is None or server.input_price is None or server.output_price is None:
+        return {}
+    if any("prompt_tokens" not in row for row in predictions):
+        return {}
+    paid_in = sum(row["prompt_tokens"] for row in predictions) * server.input_price
+    return {"dollars": (paid_in + sum(row["tokens"] for row in predictions) * server.output_price) / 1e6}
+
+
+def _gold(task: Task) -> dict:
+    """Return the gold query as if a model had answered with it."""
+    return {
+        "task_id": task.task_id,
+        "level": task.level,
+        "database": Path(task.database).stem,
+        "question": task.question,
+        "gold_sql": task.gold_sql,
+        "answer": render("", task.gold_sql),
+        "sql": task.gold_sql,
+    } | ({"difficulty": task.difficulty} if task.difficulty else {})
 
 
 def _judged(file: Path, tasks: Mapping[str, Task], cfg: Config) -> list[dict]:
     """Return the predictions of a file, all with a verdict, which is written there."""
     measured = read_json(file)
-    rows = [row for row in measured["predictions"] if row.get("error", GOLD_FAILED) == GOLD_FAILED]
+    new = not measured["predictions"]
+    if new:
+        measured["predictions"] = [_gold(task) for task in tasks.values()]
+    rows = measured["predictions"]
+    if measured.get("judged_by") == judged_by(cfg):
+        rows = [row for row in rows if row.get("error", GOLD_FAILED) == GOLD_FAILED]
     if unknown := [row["task_id"] for row in rows if row["task_id"] not in tasks]:
         raise ConfigError(f"{file}: {unknown[0]} is no test question of data any more; measure again with --fresh")
-    if rows:
+    if not rows:
+        return measured["predictions"]
+    if not new:
         say(f"  {file.name}: {len(rows)} predictions are judged again")
-        verdicts = judge_queries([tasks[row["task_id"]] for row in rows], [row["sql"] for row in rows], cfg)
-        for row, verdict in zip(rows, verdicts, strict=True):
-            row.update(verdict)
-        write_json(file, measured)
+    asked = [tasks[row["task_id"]] for row in rows]
+    for row, verdict in zip(rows, judge_queries(asked, [row["sql"] for row in rows], cfg), strict=True):
+        row.pop("suite", None)
+        row.update(verdict)
+    if "samples" in rows[0]:
+        queries = [[each["sql"] for each in row["samples"]] for row in rows]
+        for row, rights in zip(rows, right_samples(asked, queries, cfg), strict=True):
+            for each, right in zip(row["samples"], rights, strict=True):
+                each["correct"] = right
+    measured["judged_by"] = judged_by(cfg)
+    write_json(file, measured)
     return measured["predictions"]
 
 
 def _say_broken(golds: Sequence[dict]) -> None:
-    if broken := [row for row in golds if row["error"] == GOLD_FAILED]:
+    if broken := [row for row in golds if row.get("error", GOLD_FAILED) == GOLD_FAILED]:
         named = "; ".join(f"{row['task_id']}: {row['message']}" for row in broken[:NAMED])
         say(
             f"  {len(broken)} of {len(golds)} gold queries did not run, so that no answer there counts as right "

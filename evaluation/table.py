@@ -1,50 +1,69 @@
-"""The result table: models side by side."""
+"""The result tables: models side by side."""
 
+from collections.abc import Iterator, Mapping
+
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 NAMES = {"base": "base", "sft": "SFT", "rl": "SFT + GRPO", "gold": "gold"}
+SCORES = {"suite": "ex_suite", "BIRD": "ex_bird", "soft F1": "soft_f1", "R-VES": "r_ves"}
+HABITS = {"form": "form", "runs": "runs", "stops": "stops"}
+PARTS = {"level": "levels", "difficulty": "difficulties"}
 
 
-def result_table(summary: dict[str, dict], title: str) -> Table:
-    """Return one row a model, and one for gold: shares in %, and mean tokens.
+def result_tables(summary: Mapping[str, dict], title: str) -> Iterator[Table]:
+    """Yield the table of scores, and EX by level and by difficulty where the data has it: a row a model, one for gold.
 
-    EX by evaluation.judge with its 95 % interval, EX by BIRD's rule, soft F1, EX by level, form, runs, stops.
+    Shares in %: EX by evaluation.judge with its 95 % interval, test-suite accuracy, EX by BIRD's rule, soft F1, R-VES,
+    pass@1 and pass@n of n answers a question, form, runs, stops; mean tokens and seconds (s) a question.
     """
-    levels = sorted({level for row in summary.values() for level in row["levels"]})
-    counts = {level: max(row["levels"][level]["questions"] for row in summary.values()) for level in levels}
-    table = Table(title=title, title_justify="left")
-    table.add_column("model", no_wrap=True)
-    for head in (
-        "EX %",
-        "95 %",
-        "BIRD",
-        "soft F1",
-        *(f"{level} ({counts[level]})" for level in levels),
-        "form",
-        "runs",
-        "stops",
-        "tokens",
-    ):
-        table.add_column(head, justify="right", no_wrap=not head.endswith((")", "F1")))
+    yield _scores(summary, title)
+    for name, key in PARTS.items():
+        if any(key in row for row in summary.values()):
+            yield _parts(summary, name, key)
+
+
+def _scores(summary: Mapping[str, dict], title: str) -> Table:
+    several = [row["pass_at"] for row in summary.values() if "pass_at" in row]
+    tries = {f"pass@{k}": k for each in several for k in (min(each, key=int), max(each, key=int))}
+    table = _table(title, "EX %", "95 %", *SCORES, *tries, *HABITS, "tokens", "s")
     for name, row in summary.items():
         low, high = row["ex_interval"]
+        passed = row.get("pass_at", {})
         table.add_row(
-            NAMES[name],
+            NAMES.get(name, name),
             percent(row["ex"]),
             f"{percent(low)}–{percent(high)}",
-            percent(row["ex_bird"]),
-            percent(row["soft_f1"]),
-            *(percent(row["levels"][level]["ex"]) for level in levels),
-            *(percent(row[key]) if key in row else "–" for key in ("form", "runs", "stops")),
+            *(percent(row.get(key)) for key in SCORES.values()),
+            *(percent(passed.get(k)) for k in tries.values()),
+            *(percent(row.get(key)) for key in HABITS.values()),
             f"{row['tokens']:.0f}" if "tokens" in row else "–",
+            f"{row['seconds'] / row['questions']:.2f}" if "seconds" in row else "–",
         )
     return table
 
 
-def percent(share: float) -> str:
-    """Return a share in percent, with one decimal.
+def _parts(summary: Mapping[str, dict], name: str, key: str) -> Table:
+    counts = {part: scores["questions"] for row in summary.values() for part, scores in row.get(key, {}).items()}
+    table = _table(f"EX % by {name}", *(f"{part} ({count})" for part, count in counts.items()))
+    for model, row in summary.items():
+        shares = (row.get(key, {}).get(part, {}).get("ex") for part in counts)
+        table.add_row(NAMES.get(model, model), *map(percent, shares))
+    return table
 
-    >>> percent(0.1562)
-    '15.6'
+
+def _table(title: str, *heads: str) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("model", no_wrap=True)
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True)
+    return table
+
+
+def percent(share: float | None) -> str:
+    """Return a share in percent, with one decimal; a dash for none.
+
+    >>> percent(0.1562), percent(None)
+    ('15.6', '–')
     """
-    return f"{100 * share:.1f}"
+    return "–" if share is None else f"{100 * share:.1f}"

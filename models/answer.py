@@ -2,28 +2,14 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 from transformers import StoppingCriteria, StoppingCriteriaList
 
 from configs.screen import say
+from models.prefix import batch_inputs, families
+from models.said import Answer
 from models.template import prompt_text
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the model said to one prompt.
-
-    tokens: of the answer, its end token included.
-    seconds: its share of the batch's time.
-    stopped: it ended by itself, with its end token or with </sql>, before the limit.
-    """
-
-    text: str
-    tokens: int
-    seconds: float
-    stopped: bool
 
 
 class AfterSql(StoppingCriteria):
@@ -51,20 +37,28 @@ def answers(
     max_new_tokens: int,
     batch_size: int,
     temperature: float = 0.0,
+    samples: int = 1,
 ) -> Iterator[list[tuple[int, Answer]]]:
-    """Yield each batch as (position in `prompts`, answer) pairs, the longest prompts first.
+    """Yield each batch as (position in `prompts`, answer) pairs, `samples` of them a prompt, one behind the other.
 
     temperature: of sampling from all tokens; 0: greedy.
+    batch_size: answers made at a time; the samples of a prompt are made together.
 
-    Longest first: prompts of like length share a batch, and a batch that doesn't fit fails at once.
+    Prompts that begin alike share a batch, in which their beginning is computed once (`models.prefix`); the longest
+    come first, so that a batch that doesn't fit fails at once.
     """
     model.eval()
-    texts = [prompt_text(tokenizer, prompt) for prompt in prompts]
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
-        answered = _batch(model, tokenizer, [texts[i] for i in batch], max_new_tokens, temperature)
+    ids = [_token_ids(tokenizer, prompt) for prompt in prompts]
+    order = [place for family in families(ids) for place in family]
+    at_a_time = max(1, batch_size // samples)
+    for start in range(0, len(order), at_a_time):
+        batch = [place for place in order[start : start + at_a_time] for _ in range(samples)]
+        answered = _batch(model, tokenizer, [ids[place] for place in batch], max_new_tokens, temperature)
         yield list(zip(batch, answered, strict=True))
+
+
+def _token_ids(tokenizer, prompt: list[dict[str, str]]) -> list[int]:
+    return tokenizer(prompt_text(tokenizer, prompt), add_special_tokens=False)["input_ids"]
 
 
 def stopping_share(model, tokenizer, prompts: list[list[dict[str, str]]], *, max_new_tokens: int) -> float:
@@ -81,18 +75,17 @@ def stopping_share(model, tokenizer, prompts: list[list[dict[str, str]]], *, max
     return stopped / len(batch)
 
 
-def _batch(model, tokenizer, texts: list[str], max_new_tokens: int, temperature: float) -> list[Answer]:
-    inputs = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False).to(model.device)
+def _batch(model, tokenizer, prompts: list[list[int]], max_new_tokens: int, temperature: float) -> list[Answer]:
+    begun = time.monotonic()
+    inputs = batch_inputs(model, prompts, tokenizer.pad_token_id)
     length = inputs["input_ids"].shape[1]
-    ends = _end_tokens(model, tokenizer)
+    ends = end_tokens(model, tokenizer)
     sampling = {"do_sample": False}
     if temperature:
         sampling = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
-    begun = time.monotonic()
     with torch.inference_mode():
         output = model.generate(
-            input_ids=inputs["input_ids"],
-            attention_mask=inputs["attention_mask"],
+            **inputs,
             max_new_tokens=max_new_tokens,
             **sampling,
             pad_token_id=tokenizer.pad_token_id,
@@ -100,11 +93,11 @@ def _batch(model, tokenizer, texts: list[str], max_new_tokens: int, temperature:
             repetition_penalty=1.0,  # some models ship another, which would count for greedy answers too
             stopping_criteria=StoppingCriteriaList([AfterSql(tokenizer, length)]),
         )
-    seconds = (time.monotonic() - begun) / len(texts)
+    seconds = (time.monotonic() - begun) / len(prompts)
     return [_answer(tokenizer, row[length:].tolist(), ends, seconds) for row in output]
 
 
-def _end_tokens(model, tokenizer) -> list[int]:
+def end_tokens(model, tokenizer) -> list[int]:
     """Return every token that ends an answer: the tokenizer's, and the model's own, of which Llama has three."""
     own = model.generation_config.eos_token_id
     return sorted({tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None})

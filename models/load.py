@@ -32,13 +32,18 @@ def load_model(cfg: Model, *, vllm: bool = False):
         raise ConfigError(
             f"model.name: cannot load {cfg.name!r}: {reason} (a gated model needs HF_TOKEN in the environment)"
         ) from error
+    return model, with_template(tokenizer)
+
+
+def with_template(tokenizer):
+    """Return the tokenizer padding on the left, and with a chat template that says the same every day."""
     tokenizer.padding_side = "left"
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     if tokenizer.chat_template and "strftime_now" in tokenizer.chat_template:
         # Llama 3 puts today's date into each prompt: two stages on two days would see different ones
         tokenizer.chat_template = "{%- set date_string = '26 Jul 2024' %}" + tokenizer.chat_template
-    return model, tokenizer
+    return tokenizer
 
 
 def add_adapter(model, cfg: Model, *, seed: int, checkpointing: bool = True):
@@ -137,8 +142,8 @@ def _with_transformers(cfg: Model, source: str):
     model = AutoModelForCausalLM.from_pretrained(
         source,
         dtype=dtype,
-        quantization_config=quantization,
         device_map={"": 0} if torch.cuda.is_available() else None,
         trust_remote_code=False,
+        **({"quantization_config": quantization} if quantization else {}),  # None would hide what the files say
     )
     return model, AutoTokenizer.from_pretrained(source, trust_remote_code=False)

@@ -5,9 +5,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from configs.errors import ConfigError
+from configs.evaluation_schema import Stage
 from configs.files import read_json
 from configs.load import schema_problems
-from configs.schema import Config, Stage
+from configs.schema import Config
 from models.adapter import check_adapter
 
 

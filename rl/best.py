@@ -114,9 +114,9 @@ class Best(TrainerCallback):
         """Return how many questions the model answers with the gold rows, greedy."""
         rl, prompts = self.cfg.rl, [prompt_of(task, self.cfg) for task in self.tasks]
         ready_to_answer(model, self.cfg.model)
-        batch = rl.prompts_per_step * rl.generations
+        how = {"max_new_tokens": rl.max_completion_length, "batch_size": rl.prompts_per_step * rl.generations}
         said = {}
-        for some in answers(model, self.tokenizer, prompts, max_new_tokens=rl.max_completion_length, batch_size=batch):
+        for some in answers(model, self.tokenizer, prompts, **how):
             said |= {place: extract_sql(answer.text) for place, answer in some}
         ready_to_train(model, self.cfg.model)
         items = [(task.database, task.gold_sql, said[n]) for n, task in enumerate(self.tasks) if said[n]]

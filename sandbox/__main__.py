@@ -4,12 +4,10 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
-from typing import get_args
 
 from configs.errors import ConfigError
-from sandbox import Limits, execute
-from sandbox.judge import Rule
+from sandbox import execute
+from sandbox.arguments import add_files, add_limits, limits_of
 
 EXAMPLES = """\
 examples:
@@ -44,35 +42,17 @@ def _parser() -> argparse.ArgumentParser:
     judge = commands.add_parser(
         "judge", help="score predictions in BIRD's or Spider's published form: the wrong ones, then a JSON summary"
     )
-    judge.add_argument("--predictions", type=Path, required=True, metavar="FILE")
-    judge.add_argument("--gold", type=Path, required=True, metavar="FILE", help="JSON, or lines of SQL, tab, database")
-    judge.add_argument(
-        "--databases", type=Path, required=True, metavar="DIR", help="holds NAME/NAME.sqlite or NAME.sqlite"
-    )
-    judge.add_argument("--how", choices=get_args(Rule), default="ordered", help="the rule (default %(default)s)")
-    judge.add_argument("--workers", type=int, default=2, help="worker processes (default %(default)s)")
+    add_files(judge)
     judge.set_defaults(do=_judge)
     doctor = commands.add_parser("doctor", help="try each layer and say which are on")
     doctor.set_defaults(do=_doctor)
     for command in (run, judge):
-        command.add_argument("--timeout-s", type=float, default=Limits.timeout_s, help="seconds (default %(default)s)")
-        command.add_argument("--max-rows", type=int, default=Limits.max_rows, help="rows (default %(default)s)")
-        command.add_argument("--memory-mb", type=int, default=Limits.memory_mb, help="MiB (default %(default)s)")
-        command.add_argument(
-            "--max-steps", type=int, default=Limits.max_steps, help="of SQLite's machine (default %(default)s)"
-        )
+        add_limits(command)
     return parser
 
 
-def _limits(given: argparse.Namespace) -> Limits:
-    try:
-        return Limits(given.timeout_s, given.max_rows, given.memory_mb, given.max_steps)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
-
-
 def _run(given: argparse.Namespace) -> int:
-    result = execute(given.database, given.sql, _limits(given))
+    result = execute(given.database, given.sql, limits_of(given))
     print(json.dumps(asdict(result), ensure_ascii=False, default=lambda blob: {"hex": blob.hex()}))
     return 0
 
@@ -80,10 +60,12 @@ def _run(given: argparse.Namespace) -> int:
 def _judge(given: argparse.Namespace) -> int:
     from sandbox.predictions import judge_files
 
-    summary = judge_files(given.predictions, given.gold, given.databases, given.how, _limits(given), given.workers)
+    summary = judge_files(given.predictions, given.gold, given.databases, given.how, limits_of(given), given.workers)
     for verdict in summary.pop("verdicts"):
         if not verdict["correct"]:
             print(verdict["place"], verdict["database"], verdict["status"], verdict["message"], sep="\t")
+    if summary["warning"]:
+        print(f"warning: {summary['warning']}", file=sys.stderr)
     print(json.dumps(summary, ensure_ascii=False))
     return 0
 

@@ -17,16 +17,22 @@ Unlike Spider's own script this neither drops DISTINCT nor changes a query in an
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from configs.errors import ConfigError
 from sandbox.execution import DEFAULT, judge_many
 from sandbox.judge import Rule
+from sandbox.misplaced import misplaced
 from sandbox.result import Limits, Verdict
+from sandbox.text_file import is_json, read_json_text, read_text
 
 BIRD_MARK = "\t----- bird -----\t"
+NO_QUERY = "SELECT no_query_was_given"
+"""What stands for a query that was not given where a text must stand: it runs over no database."""
+NAMED = 3
+"""Of many that are wrong, those that an error names."""
 FORMS = 'a JSON object {"0": "SQL\\t----- bird -----\\tDB", …} or one SQL a line'
 
 
@@ -38,11 +44,14 @@ class Gold:
     database: str
     sql: str
     question_id: str = ""
+    question: str = ""
+    evidence: str = ""
+    difficulty: str = ""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One question's two queries over one database."""
+    """One question's two queries over one database; `sql` is empty where none was given."""
 
     gold: Gold
     database: Path
@@ -62,6 +71,7 @@ def judge_files(
     databases: the folder with NAME/NAME.sqlite or NAME.sqlite.
     `statuses` counts what came of the predicted queries (sandbox.Result).  `verdicts` has an object for each
     question, in the gold file's order: its `place` there, `database`, `status`, `correct`, `message`.
+    `warning` tells where the predictions look as if they were in another order.
     Files that cannot be read or don't belong together, and a gold query that does not run, are a ConfigError.
     """
     begun = time.monotonic()
@@ -74,12 +84,14 @@ def judge_files(
         for pair, one in zip(pairs, judged, strict=True)
     ]
     correct = sum(verdict["correct"] for verdict in verdicts)
+    ran = [(pair.gold.place, pair.database, one.status, one.message) for pair, one in zip(pairs, judged, strict=True)]
     return {
         "questions": len(verdicts),
         "correct": correct,
         "ex": correct / len(verdicts),
         "rule": how,
         "statuses": dict(Counter(verdict["status"] for verdict in verdicts).most_common()),
+        "warning": misplaced(ran, limits, workers),
         "seconds": round(time.monotonic() - begun, 3),
         "verdicts": verdicts,
     }
@@ -89,7 +101,7 @@ def _demand_gold(file: Path, pairs: Sequence[Pair], judged: Sequence[Verdict]) -
     """Raise ConfigError where a gold query did not run; it names the first few."""
     broken = [(pair.gold, one) for pair, one in zip(pairs, judged, strict=True) if one.correct is None]
     if broken:
-        named = "; ".join(f"{gold.place} on {gold.database}: {one.gold}, {one.message}" for gold, one in broken[:3])
+        named = "; ".join(f"{gold.place} on {gold.database}: {one.gold}, {one.message}" for gold, one in broken[:NAMED])
         raise ConfigError(
             f"{file}: {len(broken)} of {len(pairs)} gold queries did not run ({named}); "
             "mend or leave out these questions, or raise the limits of time and rows"
@@ -99,51 +111,34 @@ def _demand_gold(file: Path, pairs: Sequence[Pair], judged: Sequence[Verdict]) -
 def read_pairs(predictions: Path, gold: Path, databases: Path) -> list[Pair]:
     """Return the questions of the gold file, each with its prediction and its database's file."""
     slots = _read_gold(gold)
-    text = _text(predictions)
-    answers = _answers(predictions, text, slots) if _is_json(text) else _lines(predictions, text, slots)
-    found = {name: _database(databases, name, gold) for name in dict.fromkeys(one.database for one in slots if one)}
-    return [Pair(one, found[one.database], sql) for one, sql in zip(slots, answers, strict=True) if one]
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be read: {error.strerror}; give the path of a text file") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file} is not UTF-8 text ({error.reason} at byte {error.start}); save it as such") from None
-
-
-def _is_json(text: str) -> bool:
-    return text.lstrip().startswith(("{", "["))
-
-
-def _json(file: Path, text: str) -> object:
-    def once(items: list[tuple[str, object]]) -> dict:
-        twice = [key for key, times in Counter(key for key, _ in items).items() if times > 1]
-        if twice:
-            raise ConfigError(f"{file}: the key {twice[0]!r} is there twice; keep one of the two")
-        return dict(items)
-
-    try:
-        return json.loads(text, object_pairs_hook=once)
-    except ConfigError:
-        raise
-    except ValueError as error:
-        raise ConfigError(f"{file} is not JSON ({error}); write the file again") from None
+    found = _databases(databases, list(dict.fromkeys(one.database for one in slots if one)), gold)
+    text = read_text(predictions)
+    answers = _answers(predictions, text, slots) if is_json(text) else _lines(predictions, text, slots)
+    return [
+        Pair(one, found[one.database], "" if sql.strip() in ("", NO_QUERY) else sql)
+        for one, sql in zip(slots, answers, strict=True)
+        if one
+    ]
 
 
 def _read_gold(file: Path) -> list[Gold | None]:
     """Return the gold queries in order, None for a blank line between them."""
-    text = _text(file)
-    if _is_json(text):
-        items = _json(file, text)
+    text = read_text(file)
+    if is_json(text):
+        items = read_json_text(file, text)
         if not isinstance(items, list):
             raise ConfigError(f"{file} is a JSON object; gold is a JSON list of questions, or lines SQL<tab>DB")
         slots = [_gold_item(file, number, item) for number, item in enumerate(items)]
     else:
-        lines = text.rstrip().split("\n")
-        slots = [_gold_line(file, number, line) for number, line in enumerate(lines, start=1)]
+        lines = list(enumerate(text.rstrip().split("\n"), start=1))
+        slots = [_gold_line(number, line) for number, line in lines]
+        wrong = [
+            f"{number} is not SQL<tab>DB but {_shown(line)}"
+            for (number, line), slot in zip(lines, slots, strict=True)
+            if line.strip() and not slot
+        ]
+        if wrong:
+            raise ConfigError(f"{file}: line {_some(wrong)}; put the database behind a tab")
     if not any(slots):
         raise ConfigError(f"{file} holds no question; give a JSON list of questions, or lines SQL<tab>DB")
     return slots
@@ -157,59 +152,73 @@ def _gold_item(file: Path, number: int, item: object) -> Gold:
     if not (isinstance(sql, str) and isinstance(item.get("db_id"), str) and sql.strip()):
         there = ", ".join(map(str, item)) or "nothing"
         raise ConfigError(f"{file}: {place} lacks a text 'db_id' or 'SQL' (or 'query'); it has {there}")
-    return Gold(place, item["db_id"], sql, str(item.get("question_id", "")))
+    said = {
+        name: str(item[name])
+        for name in ("question_id", "question", "evidence", "difficulty")
+        if item.get(name) is not None
+    }
+    return Gold(place, item["db_id"], sql, **said)
 
 
-def _gold_line(file: Path, number: int, line: str) -> Gold | None:
-    if not line.strip():
-        return None
-    sql, tab, database = line.rpartition("\t")
-    if not (tab and sql.strip() and database.strip()):
-        raise ConfigError(f"{file}: line {number} is not SQL<tab>DB but {_shown(line)}; put the database behind a tab")
-    return Gold(f"line {number}", database.strip(), sql.strip())
+def _gold_line(number: int, line: str) -> Gold | None:
+    """Return the gold query of a line; None for a blank line, and for one that holds none."""
+    sql, _, database = line.rpartition("\t")
+    return Gold(f"line {number}", database.strip(), sql.strip()) if sql.strip() and database.strip() else None
 
 
 def _answers(file: Path, text: str, slots: Sequence[Gold | None]) -> list[str]:
     """Return the predicted queries of BIRD's form, one for each slot."""
-    answers = _json(file, text)
+    answers = read_json_text(file, text)
     if not isinstance(answers, dict):
         raise ConfigError(f"{file} is a JSON list; predictions are {FORMS}")
     golds = [gold for gold in slots if gold]
-    keys = [str(number) for number in range(len(golds))]
-    if answers.keys() != set(keys):
-        ids = [gold.question_id for gold in golds]
-        if answers.keys() != set(ids) or len(set(ids)) < len(ids):
-            raise ConfigError(
-                f"{file}: {_mismatch(answers.keys(), keys)}; give one answer to each question, by its key"
-            )
-        keys = ids
-    sqls = (_answer(file, key, answers[key], gold) for key, gold in zip(keys, golds, strict=True))
+    keys = _keys(file, answers.keys(), golds)
+    wrong = [
+        f"{key!r} is {_shown(json.dumps(answers[key]))}"
+        for key in keys
+        if not (answers[key] is None or isinstance(answers[key], (str, int, float)))
+    ]
+    if wrong:
+        raise ConfigError(f"{file}: answer {_some(wrong)}; predictions are {FORMS}")
+    parts = [(answers[key] if isinstance(answers[key], str) else "").rpartition(BIRD_MARK) for key in keys]
+    _demand_databases(
+        file,
+        [
+            (f"answer {key!r}", database, gold)
+            for key, (_, mark, database), gold in zip(keys, parts, golds, strict=True)
+            if mark
+        ],
+    )
+    sqls = iter([sql if mark else whole for sql, mark, whole in parts])
     return [next(sqls) if gold else "" for gold in slots]
 
 
-def _mismatch(there: Sequence[str] | set[str], wanted: Sequence[str]) -> str:
+def _keys(file: Path, there: Set[str], golds: Sequence[Gold]) -> list[str]:
+    """Return the key of each question's answer: the question's place, or its question_id where these are the keys."""
+    places = [str(number) for number in range(len(golds))]
+    ids = [gold.question_id for gold in golds]
+    if len(set(ids)) == len(ids) and there != set(places) and len(there & set(ids)) > len(there & set(places)):
+        places = ids
+    if there != set(places):
+        raise ConfigError(f"{file}: {_mismatch(there, places)}; give one answer to each question, by its key")
+    return places
+
+
+def _mismatch(there: Iterable[str], wanted: Sequence[str]) -> str:
     """Return what is wrong with the keys of a JSON object.
 
     >>> _mismatch(["0", "2"], ["0", "1", "2"]), _mismatch(["0", "x"], ["0"])
-    ("it has no answer '1' (2 answers, 3 questions)", "it has an answer 'x' to no question (2 answers, 1 questions)")
+    ("it has no answer to 1 of 3 questions ('1')", "it has 1 answer to no question ('x')")
     """
-    counts = f"({len(there)} answers, {len(wanted)} questions)"
-    for key in wanted:
-        if key not in there:
-            return f"it has no answer {key!r} {counts}"
-    surplus = next(key for key in there if key not in wanted)
-    return f"it has an answer {surplus!r} to no question {counts}"
-
-
-def _answer(file: Path, key: str, value: object, gold: Gold) -> str:
-    if value is None or isinstance(value, (int, float)):
-        return ""
-    if not isinstance(value, str):
-        raise ConfigError(f"{file}: answer {key!r} is {_shown(json.dumps(value))}; predictions are {FORMS}")
-    sql, mark, database = value.rpartition(BIRD_MARK)
-    if mark and database.strip() != gold.database:
-        raise _stranger(file, f"answer {key!r}", database, gold)
-    return sql if mark else value
+    known, given = set(wanted), set(there)
+    missing = [repr(key) for key in wanted if key not in given]
+    surplus = [repr(key) for key in there if key not in known]
+    told = []
+    if missing:
+        told.append(f"no answer to {len(missing)} of {len(wanted)} questions ({_some(missing)})")
+    if surplus:
+        told.append(f"{len(surplus)} answer{'s' if len(surplus) > 1 else ''} to no question ({_some(surplus)})")
+    return f"it has {' and '.join(told)}"
 
 
 def _lines(file: Path, text: str, slots: Sequence[Gold | None]) -> list[str]:
@@ -220,35 +229,55 @@ def _lines(file: Path, text: str, slots: Sequence[Gold | None]) -> list[str]:
             f"{file} has {len(lines)} lines where the gold file has {len(slots)}; predictions are {FORMS}, "
             "with a blank line where there is no answer"
         )
-    return [_line(file, number, *one) for number, one in enumerate(zip(lines, slots, strict=False), start=1)]
-
-
-def _line(file: Path, number: int, line: str, gold: Gold | None) -> str:
-    sql, tab, database = line.partition("\t")
-    if gold is None and line.strip():
-        raise ConfigError(
-            f"{file}: line {number} is {_shown(line)} where the gold file has a blank line; align the two"
-        )
-    if gold and tab and database.strip() != gold.database:
-        raise _stranger(file, f"line {number}", database, gold)
-    return sql
-
-
-def _stranger(file: Path, place: str, database: str, gold: Gold) -> ConfigError:
-    return ConfigError(
-        f"{file}: {place} has {_shown(database)} behind its SQL, but the gold file's {gold.place} is about "
-        f"{gold.database!r}; give files of the same questions in the same order, and queries without tabs"
+    rows = list(enumerate(zip(lines, slots, strict=False), start=1))
+    between = [f"line {number} is {_shown(line)}" for number, (line, gold) in rows if gold is None and line.strip()]
+    if between:
+        raise ConfigError(f"{file}: {_some(between)} where the gold file has a blank line; align the two")
+    parts = [(number, line.partition("\t"), gold) for number, (line, gold) in rows]
+    _demand_databases(
+        file, [(f"line {number}", database, gold) for number, (_, tab, database), gold in parts if gold and tab]
     )
+    return [sql for _, (sql, _, _), _ in parts]
+
+
+def _demand_databases(file: Path, named: Iterable[tuple[str, str, Gold]]) -> None:
+    """Raise ConfigError where predictions name other databases than the gold file does for their questions."""
+    strangers = [
+        f"{place} has {_shown(database)} behind its SQL, but the gold file's {gold.place} is about {gold.database!r}"
+        for place, database, gold in named
+        if database.strip() != gold.database
+    ]
+    if strangers:
+        raise ConfigError(
+            f"{file}: {_some(strangers)}; give files of the same questions in the same order, and queries without tabs"
+        )
+
+
+def _databases(folder: Path, names: Sequence[str], gold: Path) -> dict[str, Path]:
+    """Return the file of each database."""
+    places = {name: (folder / name / f"{name}.sqlite", folder / f"{name}.sqlite") for name in names}
+    found = {
+        name: next((file for file in files if "/" not in name and file.is_file()), None)
+        for name, files in places.items()
+    }
+    if missing := [repr(name) for name, file in found.items() if file is None]:
+        raise ConfigError(
+            f"{gold}: of {len(names)} databases {len(missing)} are not in {folder} ({_some(missing)}); "
+            f"it must have NAME/NAME.sqlite or NAME.sqlite of each"
+        )
+    return found
+
+
+def _some(many: Sequence[str]) -> str:
+    """Return the first few of many, and how many there are.
+
+    >>> _some(["a", "b"]), _some(list("abcde"))
+    ('a, b', 'a, b, c and 2 more')
+    """
+    more = f" and {len(many) - NAMED} more" if len(many) > NAMED else ""
+    return ", ".join(many[:NAMED]) + more
 
 
 def _shown(text: str) -> str:
     text = " ".join(text.split())
     return repr(text if len(text) <= 60 else f"{text[:60]}…")
-
-
-def _database(folder: Path, name: str, gold: Path) -> Path:
-    """Return the file of the database called `name`."""
-    for file in (folder / name / f"{name}.sqlite", folder / f"{name}.sqlite"):
-        if "/" not in name and file.is_file():
-            return file
-    raise ConfigError(f"{gold}: no database {name!r} in {folder}; {folder}/NAME/NAME.sqlite or {folder}/NAME.sqlite")

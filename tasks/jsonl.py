@@ -9,7 +9,7 @@ from configs.files import read_jsonl
 from sandbox import database_file
 from tasks.source import Found, Question, Source, existing_path
 
-_OURS = ("question", "gold_sql", "database", "script", "evidence", "task_id")
+_OURS = ("question", "gold_sql", "database", "script", "evidence", "task_id", "difficulty")
 BAD_SCRIPT = "script does not build a database"
 
 
@@ -26,7 +26,7 @@ def read_own(source: Source) -> Found:
         if database is None:
             dropped[BAD_SCRIPT] += 1
         else:
-            questions.append(Question(task_id, *texts, database))
+            questions.append(Question(task_id, *texts, database, cell.optional("difficulty")))
     return questions, dropped
 
 

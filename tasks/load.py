@@ -13,6 +13,7 @@ from tasks.bird import read_bird
 from tasks.gold import check_gold
 from tasks.gretel import read_gretel
 from tasks.jsonl import read_own
+from tasks.kaggledbqa import read_kaggledbqa
 from tasks.sample import load_sample, split_of
 from tasks.schema import read_schema
 from tasks.source import Found, Source
@@ -22,6 +23,7 @@ from tasks.task import Task
 READERS: dict[str, Callable[[Source], Found]] = {
     "spider": read_spider,
     "bird": read_bird,
+    "kaggledbqa": read_kaggledbqa,
     "gretel": read_gretel,
     "jsonl": read_own,
 }

@@ -1,28 +1,42 @@
-"""Spider (Yu et al., EMNLP 2018), read from the folder as published."""
+"""Spider (Yu et al., EMNLP 2018) and its variants, read from the folders as published.
 
-from collections import Counter
+These are, with the folder or file that `path` names; where a variant has no databases, or only those it changed,
+data.databases names Spider's `database` folder:
 
-from tasks.source import Found, Question, Source, find_database, no_databases, pick_files, read_items
+- Spider, CSpider: the folder with train_spider.json, dev.json and `database`;
+- Spider-Syn (Gan et al., ACL 2021; ygan/Spider-Syn): the folder Spider-Syn, no databases; of its two questions the
+  one with synonyms is asked.  WorstCaseDevSet/Adv(BERT).json and its like are named themselves;
+- Spider-DK (Gan et al., EMNLP 2021; ygan/Spider-DK): the repository, which has three databases of its own;
+- Spider-Realistic (Deng et al., NAACL 2021; zenodo 5205322): spider-realistic.json, no databases;
+- Dr.Spider (Chang et al., ICLR 2023; awslabs/diagnostic-robustness-text-to-sql): data/NAME, one perturbation a
+  folder, whose script data_preprocess.py copies Spider's databases; without it those of data/Spider-dev are read;
+- Spider-CG (Gan et al., NAACL 2022; ygan/SpiderSS-SpiderCG): dev-CG_SUB.json and its like, no databases.
+"""
+
+from tasks.source import Found, Source, pick_files, read_published
 
 _FILES = {
     "train": (("train_spider.json", "train_others.json"), ("train.json",)),
-    "test": (("dev.json",), ("test.json",)),
+    "test": (
+        ("dev.json",),
+        ("test.json",),
+        ("Spider-DK.json",),
+        ("spider-realistic.json",),
+        ("questions_post_perturbation.json",),
+        ("questions.json",),
+    ),
 }
-MISSING = "database file is missing"
+_DATABASES = (
+    "database",
+    "test_database",
+    "database_post_perturbation",
+    "databases",
+    "databases_pre_perturbation",
+    "../Spider-dev/databases",
+)
 
 
 def read_spider(source: Source) -> Found:
-    """Return Spider's questions; `path` is the folder, or one of its JSON files."""
-    questions, dropped = [], Counter()
-    for file in pick_files(source, _FILES):
-        folders = [file.parent / "database", file.parent / "test_database"]
-        for number, item in enumerate(read_items(source, file, ("db_id", "query", "question"))):
-            database = find_database(folders, item["db_id"])
-            if database is None:
-                dropped[MISSING] += 1
-                continue
-            task_id = f"{file.stem}-{number}"
-            questions.append(Question(task_id, item["question"], "", item["query"], str(database)))
-    if not questions and dropped:
-        raise no_databases(source, folders)
-    return questions, dropped
+    """Return Spider's questions, or a variant's; `path` is the folder, or one of its JSON files."""
+    files = pick_files(source, _FILES)
+    return read_published(source, files, _DATABASES, "query", else_under={"question": "SpiderSynQuestion"})

@@ -12,6 +12,7 @@ class Task:
 
     database: path of a SQLite file.
     level: L1 basic, L2 with a subquery, L3 with a join or set operation, L4 both.
+    difficulty: as the publisher calls it (BIRD: simple, moderate, challenging); empty where the data has none.
     """
 
     task_id: str
@@ -20,3 +21,4 @@ class Task:
     gold_sql: str
     database: str
     level: Level
+    difficulty: str = ""

@@ -13,6 +13,7 @@ from configs import folder
 from configs.schema import Lora, Model
 from sandbox import database_file
 from tasks.schema import Schema, read_schema
+from tests.hub import TOKEN
 from tests.processes import ROOT
 from tests.shop import SHOP
 from tests.singers import SCRIPT, made
@@ -47,6 +48,18 @@ def fresh_process(monkeypatch) -> None:
     monkeypatch.setattr(folder, "_locks", {})
     monkeypatch.setattr(folder, "_begun", {})
     monkeypatch.setattr(folder, "asked", "run.yaml")
+
+
+@pytest.fixture
+def online(monkeypatch, tmp_path):
+    """Let the client of this process speak to a hub of ours, with our token."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no token"))
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    return lambda url: monkeypatch.setattr(constants, "ENDPOINT", url)
 
 
 @pytest.fixture(scope="session")

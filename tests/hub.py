@@ -1,4 +1,4 @@
-"""A small Hugging Face hub: the endpoints that huggingface_hub calls to create a dataset and commit to it."""
+"""A small Hugging Face hub: the endpoints that huggingface_hub calls to create a dataset or model and commit to it."""
 
 import base64
 import json
@@ -42,18 +42,20 @@ class Hub:
             case "/api/repos/create":
                 again = given["name"] in [made["name"] for made in self.created]
                 self.created.append(given)
-                url = f"{self.url}/datasets/{given['organization'] or 'ann'}/{given['name']}"
+                kind = "datasets/" if given.get("type") == "dataset" else ""
+                url = f"{self.url}/{kind}{given['organization'] or 'ann'}/{given['name']}"
                 return (409, {"error": "it is there", "url": url}) if again else (200, {"url": url})
             case "/api/validate-yaml":
                 yaml.safe_load(given["content"].split("---\n")[1])
                 return 200, {"errors": [], "warnings": []}
-            case "/api/datasets/ann/plans/preupload/main":
+            case "/api/datasets/ann/plans/preupload/main" | "/api/models/ann/plans/preupload/main":
                 return 200, {"files": [_mode(file["path"]) for file in given["files"]]}
-            case "/datasets/ann/plans.git/info/lfs/objects/batch":
+            case "/datasets/ann/plans.git/info/lfs/objects/batch" | "/ann/plans.git/info/lfs/objects/batch":
                 return 200, {"transfer": "basic", "objects": [self._upload(one) for one in given["objects"]]}
-            case "/api/datasets/ann/plans/commit/main":
+            case "/api/datasets/ann/plans/commit/main" | "/api/models/ann/plans/commit/main":
                 self.commits.append(self._commit(body))
-                url = f"{self.url}/datasets/ann/plans/commit/{COMMIT}"
+                kind = "datasets/" if path.startswith("/api/datasets/") else ""
+                url = f"{self.url}/{kind}ann/plans/commit/{COMMIT}"
                 return 200, {"success": True, "commitOid": COMMIT, "commitUrl": url}
         return 404, {"error": f"{method} {path}"}
 
@@ -72,7 +74,8 @@ class Hub:
 
 
 def _mode(path: str) -> dict:
-    return {"path": path, "uploadMode": "lfs" if path.endswith(".parquet") else "regular", "shouldIgnore": False}
+    mode = "lfs" if path.endswith((".parquet", ".safetensors")) else "regular"
+    return {"path": path, "uploadMode": mode, "shouldIgnore": False}
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -28,7 +28,9 @@ def right(number: int) -> str:
 
 
 @contextmanager
-def serving(answer, delay_s: float = 0.0, again=None, requests: list | None = None) -> Iterator[tuple[str, list[int]]]:
+def serving(
+    answer, delay_s: float = 0.0, again=None, requests: list | None = None, port: int = 0
+) -> Iterator[tuple[str, list[int]]]:
     """Serve until the block ends; yields the address and the numbers of the questions as they come in.
 
     answer: what it says, given the number: HTTP status, text and finish reason, or the whole body as bytes.
@@ -75,10 +77,11 @@ def serving(answer, delay_s: float = 0.0, again=None, requests: list | None = No
                 self.send_header("Retry-After-Ms", "30")
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            with suppress(ConnectionError):  # who asked may have gone
+                self.end_headers()
+                self.wfile.write(data)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/v1", asked

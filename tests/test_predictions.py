@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from configs.errors import ConfigError
-from sandbox import Limits
-from sandbox.predictions import judge_files, read_pairs
+from sandbox import Limits, execute
+from sandbox.predictions import NO_QUERY, judge_files, read_pairs
 from tests.singers import DEAF, SCRIPT, made
 
 CITY = "CREATE TABLE city (name TEXT, people INTEGER); INSERT INTO city VALUES ('Ulm', 1), ('Bonn', 2), ('Ulm', 2);"
@@ -151,6 +151,25 @@ def test_queries_may_hold_line_breaks_in_json_and_tabs_in_gold(write, databases)
     assert judge_files(predicted, gold, databases)["correct"] == 1
 
 
+@pytest.mark.parametrize("line", ["", NO_QUERY])
+def test_a_query_that_was_not_given_may_be_written_as_one_that_runs_nowhere(write, databases, line):
+    gold = write("g.json", bird_gold())
+    predicted = [
+        write("p.txt", "\n".join(["SELECT 1", "SELECT 2", line, "SELECT 4"])),
+        write("p.json", bird_answers(["SELECT 1", "SELECT 2", line, "SELECT 4"])),
+    ]
+    for file in predicted:
+        assert [pair.sql for pair in read_pairs(file, gold, databases)] == ["SELECT 1", "SELECT 2", "", "SELECT 4"]
+    assert execute(databases / "towns.sqlite", NO_QUERY).status == "error"
+
+
+def test_what_gold_says_of_a_question_is_kept(write, databases):
+    gold = write("g.json", bird_gold(evidence="a hint", difficulty="simple", question_id=7)[:1])
+    (pair,) = read_pairs(write("p.txt", "SELECT 1"), gold, databases)
+    told = (pair.gold.question, pair.gold.evidence, pair.gold.difficulty, pair.gold.question_id)
+    assert told == ("?", "a hint", "simple", "7")
+
+
 # What is refused
 
 ONE = "SELECT 1\tmusic\n"
@@ -170,8 +189,16 @@ ONE = "SELECT 1\tmusic\n"
         ('[{"db_id": "music", "question": "?"}]', "question 0 lacks a text 'db_id' or 'SQL' .* it has db_id, question"),
         ('[{"SQL": "SELECT 1"}]', "question 0 lacks a text 'db_id'"),
         ('[{"SQL": " ", "db_id": "music"}]', "question 0 lacks"),
-        ("SELECT 1\tmuzak\n", "no database 'muzak' in .*; .*/NAME/NAME.sqlite or .*/NAME.sqlite"),
-        ("SELECT 1\t../towns\n", r"no database '\.\./towns'"),
+        ("SELECT 1\tmuzak\n", r"of 1 databases 1 are not in .* \('muzak'\); it must have NAME/NAME.sqlite or NAME"),
+        ("SELECT 1\t../towns\n", r"1 are not in .* \('\.\./towns'\)"),
+        (
+            "".join(f"SELECT 1\t{name}\n" for name in ("a", "b", "music", "c", "d", "a")),
+            r"of 5 databases 4 are not in .* \('a', 'b', 'c' and 1 more\)",
+        ),
+        (
+            ONE + "one\ntwo\n\nthree\nfour\n",
+            "line 2 is not SQL<tab>DB but 'one', 3 is .* 'two', 5 is .* 'three' and 1 more; put the database",
+        ),
     ],
 )
 def test_gold_that_is_refused(write, databases, gold, says):
@@ -186,11 +213,19 @@ def test_gold_that_is_refused(write, databases, gold, says):
         ("SELECT 1\ntowns\ttowns\n", "line 2 has 'towns' behind its SQL, but the gold file's line 2 is about 'music'"),
         ("SELECT 1\nSELECT 1\t-0.71\n", "line 2 has '-0.71' behind its SQL"),
         ("[]", "is a JSON list; predictions are a JSON object"),
-        ('{"0": "SELECT 1"}', r"it has no answer '1' \(1 answers, 2 questions\); give one answer to each"),
-        ('{"0": "a", "1": "b", "2": "c"}', "it has an answer '2' to no question"),
+        ('{"0": "SELECT 1"}', r"it has no answer to 1 of 2 questions \('1'\); give one answer to each"),
+        ('{"0": "a", "1": "b", "2": "c"}', r"it has 1 answer to no question \('2'\)"),
+        (
+            '{"x": "a", "y": "b", "1": "c"}',
+            r"no answer to 1 of 2 questions \('0'\) and 2 answers to no question \('x', 'y'\)",
+        ),
         ('{"0": "a", "0": "b"}', "the key '0' is there twice"),
         ('{"0": "a", "1": {"sql": "b"}}', "answer '1' is .*sql.*; predictions are"),
         ('{"0": "a", "1": "b\\t----- bird -----\\ttowns"}', "answer '1' has 'towns' behind its SQL"),
+        (
+            "SELECT 1\ttowns\nSELECT 1\ttowns\n",
+            "line 1 has 'towns' .*, line 2 has 'towns' .* is about 'music'; give",
+        ),
         ('{"0": "a",', "is not JSON"),
     ],
 )
@@ -215,7 +250,24 @@ def test_files_that_cannot_be_read(write, databases, tmp_path):
     refused(tmp_path / "none.txt", gold, databases, "none.txt cannot be read: No such file")
     refused(tmp_path, gold, databases, "cannot be read: Is a directory")
     (tmp_path / "latin.txt").write_bytes(b"SELECT '\xe9'")
-    refused(tmp_path / "latin.txt", gold, databases, "latin.txt is not UTF-8 text .* at byte 8")
+    cure = r"convert it: iconv -f WINDOWS-1252 -t UTF-8 \S*latin.txt > utf-8.txt"
+    refused(tmp_path / "latin.txt", gold, databases, f"latin.txt is not UTF-8 text .* at byte 8.* Latin-1 .*{cure}")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("content", ["SELECT 1\n", '{"0": "SELECT 1"}'])
+def test_other_encodings_are_named_with_the_cure(write, databases, tmp_path, encoding, content):
+    gold = write("gold.sql", ONE)
+    (tmp_path / "wide.txt").write_bytes(content.encode(encoding))
+    named = encoding.upper().replace("-LE", "LE").replace("-BE", "BE")
+    refused(tmp_path / "wide.txt", gold, databases, f"wide.txt is {named} text, not UTF-8; .*iconv -f {named} -t UTF-8")
+    (tmp_path / "gold16.sql").write_bytes(ONE.encode(encoding))
+    refused(write("p.txt", "SELECT 1"), tmp_path / "gold16.sql", databases, f"gold16.sql is {named} text")
+
+
+@pytest.mark.parametrize("content", ["\ufeffSELECT 1\n", '\ufeff{"0": "SELECT 1"}', "SELECT 1\r\n"])
+def test_a_mark_and_windows_line_ends_are_nothing(write, databases, content):
+    assert judge_files(write("p.txt", content), write("gold.sql", ONE), databases)["correct"] == 1
 
 
 def test_a_gold_query_that_does_not_run_is_named(write, databases):

@@ -93,18 +93,6 @@ def check_datasets_reads(folder: Path, files: dict[str, bytes], traces: list[dic
     assert loaded["train"][0]["messages"][-1]["role"] == "assistant"
 
 
-@pytest.fixture
-def online(monkeypatch, tmp_path):
-    """Let the client of this process speak to a hub of ours, with our token."""
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no token"))
-    monkeypatch.setenv("HF_TOKEN", TOKEN)
-    return lambda url: monkeypatch.setattr(constants, "ENDPOINT", url)
-
-
 def test_the_hub_is_tried_before_anything_is_paid_for(tmp_path, online, monkeypatch, capsys):
     config = write_corpus(tmp_path)
 

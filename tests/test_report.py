@@ -15,12 +15,13 @@ from configs.files import read_json, read_jsonl, write_json, write_jsonl
 from evaluation.report.command import report
 from evaluation.report.figures import FIGURES
 from evaluation.report.traces import SAMPLES
+from evaluation.score import summarise
 from evaluation.table import percent
 from sandbox import execute
 from tasks.prompt import schema_text
 from tasks.schema import read_schema
 from tests.processes import run_light
-from tests.reported import BAD_SQL, HOSTILE, Page, make_run, many, written
+from tests.reported import BAD_SQL, HOSTILE, MODELS, Page, make_run, many, written
 from tests.shop import GOLDS
 
 
@@ -63,7 +64,11 @@ def test_the_table_says_what_the_summary_says(page, run):
         row, place = summary[model], cells.index(name)
         low, high = map(percent, row["ex_interval"])
         assert cells[place + 1 : place + 4] == [str(row["questions"]), percent(row["ex"]), f"{low}–{high}"]
-        shares = [percent(row[key]) for key in ("ex_bird", "soft_f1", "r_ves", "form", "runs", "stops") if key in row]
+        shares = [
+            percent(row[key])
+            for key in ("ex_bird", "ex_suite", "soft_f1", "r_ves", "form", "runs", "stops")
+            if key in row
+        ]
         assert cells[place + 5 : place + 6 + len(shares)] == [*shares, f"{row['tokens']:.0f}"]
 
 
@@ -95,7 +100,7 @@ def test_gold_has_a_line_in_the_table_and_is_no_model_elsewhere(part_of):
 
 def test_every_figure_that_has_data_is_there_with_that_data(page, run):
     drawn = json.loads(page.texts("script", id="figure-data")[0])
-    assert set(drawn) == {figure.name for figure in FIGURES}
+    assert set(drawn) == {figure.name for figure in FIGURES} - {"difficulties", "databases", "tries"}
     (loss, validation) = drawn["loss"]["data"]
     assert loss["y"] == [row["loss"] for row in read_jsonl(run / "sft" / "metrics.jsonl") if "loss" in row]
     assert (validation["x"], validation["y"]) == ([30], [0.2])
@@ -106,6 +111,30 @@ def test_every_figure_that_has_data_is_there_with_that_data(page, run):
     assert drawn["levels"]["data"][2]["y"] == [row["ex"] for row in levels.values()]
     base = drawn["errors"]["data"][0]
     assert dict(zip(base["y"], base["x"], strict=True))["no SQL"] == 1.0
+
+
+def test_difficulties_databases_and_samples_are_shown_where_a_run_has_them(part_of):
+    folder = part_of("evaluation", "config.json")
+    summary = read_json(folder / "evaluation" / "summary.json")
+    for model in MODELS:
+        measured = read_json(folder / "evaluation" / f"{model}.json")
+        for place, row in enumerate(measured["predictions"]):
+            row |= {"difficulty": "simple" if place % 3 else "challenging", "database": "shop" if place else "store"}
+            row["samples"] = [{"correct": row["correct"]}, {"correct": False}]
+        write_json(folder / "evaluation" / f"{model}.json", measured)
+        summary[model] = summarise(measured["predictions"], resamples=100, seed=0)
+    write_json(folder / "evaluation" / "summary.json", summary)
+    found = written(folder)
+    drawn = json.loads(found.texts("script", id="figure-data")[0])
+    assert drawn["databases"]["data"][2]["y"] == ["shop", "store"] and drawn["databases"]["data"][2]["x"][1] == 1
+    easy = summary["rl"]["difficulties"]["simple"]["ex"]
+    assert dict(zip(*(drawn["difficulties"]["data"][2][axis] for axis in "xy"), strict=True))["simple"] == easy
+    assert drawn["tries"]["data"][2]["y"] == [summary["rl"]["ex"] / 2, summary["rl"]["ex"]]
+    cells = found.cells("scores")
+    assert percent(summary["rl"]["ex"] / 2) in cells and cells.index("pass@1") + 1 == cells.index("pass@2")
+    (item, *_) = found.traces()["sources"][0]["items"]
+    assert item["difficulty"] == "challenging"
+    assert item["answers"][2]["scores"]["samples right"] == "1 of 2"
 
 
 def test_the_traces_hold_all_answers_to_a_question_with_rows_and_schema(page, shop):

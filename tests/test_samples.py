@@ -1,187 +1,104 @@
-"""rl/samples and rl/completions: what the loggers of report_to get of a step, and which steps generate after a stop."""
+"""Several answers to a question: the vote, pass@k, and a run that samples."""
 
-import html
-import json
-import os
-from types import SimpleNamespace
+from itertools import combinations
 
 import pytest
-from datasets import Dataset
-from trl import GRPOConfig
+from hypothesis import given
+from hypothesis import strategies as some
 
-from configs import loggers
-from configs.files import read_jsonl
-from configs.loggers import logger_problems
-from configs.schema import Config
-from models.load import add_adapter, load_model
-from models.training import trainer_config
-from rl import train as stage
-from rl.completions import CompletionLog
-from rl.samples import CELL_CHARS, Samples, markdown, table
-from rl.shared import SharedPrompts
+from configs.files import read_json
+from configs.schema import Config, Evaluation
+from evaluation.measure import measure
+from evaluation.samples import pass_at, vote
+from evaluation.score import summarise
+from models.said import Answer
+from sandbox import Limits, database_file
 from tasks.task import Task
-from tests.processes import run_light
-from tests.trial import write_config
+from tasks.trace import render
 
-HOSTILE = "<script>alert(1)</script> ![x](http://x/y.png) | *a* _b_ `c` <sql>\nSELECT 1 &lt; 2</sql>"
-ROWS = [
-    {
-        "step": 3, "task_id": str(place), "question": "Who?", "gold_sql": "SELECT 1", "prompt": "…", "status": "ok",
-        "completion": HOSTILE if place == 2 else f"answer {place}", "message": None, "total": float(place % 3),
-        "advantage": place - 2.0, "rewards": {"form": 1.0, "execution": None if place == 4 else 0.5},
+SCRIPT = "CREATE TABLE city (name TEXT, people INT); INSERT INTO city VALUES ('Oslo', 7), ('Bern', 1), ('Lima', 100);"
+ALL, BY_PEOPLE, BIG = (
+    "SELECT name FROM city",
+    "SELECT name FROM city ORDER BY people",
+    "SELECT name FROM city WHERE people > 5",
+)
+
+
+@pytest.fixture(scope="module")
+def database(cache) -> str:
+    return str(database_file(SCRIPT))
+
+
+@given(some.integers(1, 7).flatmap(lambda n: some.tuples(some.just(n), some.integers(0, n), some.integers(1, n))))
+def test_pass_at_k_is_the_share_of_all_choices_of_k_that_hold_a_right_one(drawn):
+    samples, right, k = drawn
+    choices = list(combinations([True] * right + [False] * (samples - right), k))
+    assert pass_at(k, samples, right) == pytest.approx(sum(map(any, choices)) / len(choices))
+
+
+@pytest.mark.parametrize(
+    ("queries", "chosen"),
+    [
+        ([BIG, ALL, BY_PEOPLE], 1),  # the same rows in another order vote for each other
+        ([BIG, ALL], 0),  # of equal groups the earlier
+        (["SELECT nme FROM city", "SELECT nme FROM city", BIG], 2),  # what does not run has no vote
+        ([None, None, ALL], 2),
+        ([None, "SELECT", "nothing"], 0),
+        (["SELECT name FROM city WHERE 0", "SELECT 1 WHERE 0", BIG], 0),
+        ([BIG, "SELECT name FROM city WHERE people > 6", ALL, ALL, ALL], 2),
+    ],
+)
+def test_the_vote_goes_to_the_rows_that_most_answers_have(database, queries, chosen):
+    assert vote([database], [queries], Limits(), 1) == [chosen]
+    assert vote([database] * 2, [[ALL], queries], Limits(), 1) == [0, chosen]
+
+
+def test_the_answer_that_most_agree_with_is_judged_and_all_are_kept(database, tmp_path):
+    cfg = Config(name="trial", evaluation=Evaluation(samples=4, temperature=1))
+    tasks = [Task(name, "?", "", BIG, database, "L1") for name in ("q0", "q1")]
+    said = {
+        0: [render("", ALL), render("", BIG), "no idea", render("", f"{BIG} AND 1")],
+        1: [render("", ALL), render("", BIG), render("", ALL), ""],
     }
-    for place in range(5)
-]  # fmt: skip
+
+    def ask(chats):
+        assert len(chats) == 2
+        yield [(place, Answer(text, 5, 0.5, True)) for place in (1, 0) for text in said[place]]
+
+    measure(cfg, tmp_path, "rl", "print", tasks, ask)
+    first, second = rows = read_json(tmp_path / "rl.json")["predictions"]
+    assert (first["sql"], first["correct"], first["tokens"], first["seconds"]) == (BIG, True, 20, 2.0)
+    assert [each["correct"] for each in first["samples"]] == [False, True, False, True]
+    assert (second["sql"], second["correct"]) == (ALL, False)
+    summary = summarise(rows, resamples=100, seed=0)
+    assert summary["ex"] == 0.5  # of the answers that the vote chose
+    assert summary["pass_at"] == {"1": (2 / 4 + 1 / 4) / 2, "2": (5 / 6 + 1 / 2) / 2, "4": 1.0}
+    assert not (tmp_path / ".rl.jsonl").exists()
 
 
-def letters(completions, task_id, log_extra, **_):
-    """Return a number for every other question's answers, and the same for all answers to those between."""
-    log_extra("task_id", task_id)
-    sums = [sum(map(ord, said[0]["content"])) / 500 for said in completions]
-    return [number if int(asked) % 2 else 1.0 for number, asked in zip(sums, task_id, strict=True)]
+def test_an_interrupted_measurement_goes_on_and_forgets_another_models_answers(database, tmp_path):
+    cfg = Config(name="trial")
+    tasks = [Task(f"q{number}", f"number {number}", "", BIG, database, "L1") for number in range(3)]
+    asked = []
 
+    def ask_until(stop):
+        def ask(chats):
+            for place, chat in enumerate(chats):
+                asked.append(chat[-1]["content"].rpartition(" ")[2])
+                if len(asked) == stop:
+                    raise KeyboardInterrupt
+                yield [(place, Answer(render("", BIG), 5, 0.5, True))]
 
-@pytest.fixture
-def train(tiny, tmp_path):
-    """Return a function that trains a few steps with the two callbacks, from a checkpoint where one is given."""
+        return ask
 
-    def train(checkpoint: str | None = None, **options) -> SharedPrompts:
-        model, tokenizer = load_model(tiny)
-        chosen = {
-            "output_dir": str(tmp_path / "trial" / "rl"), "num_generations": 4, "per_device_train_batch_size": 4,
-            "gradient_accumulation_steps": 2, "generation_batch_size": 8, "max_completion_length": 8, "max_steps": 4,
-            "shuffle_dataset": False, "logging_steps": 1, "save_steps": 1, "gradient_checkpointing": False,
-        }  # fmt: skip
-        trainer = SharedPrompts(
-            model=add_adapter(model, tiny, seed=0),
-            processing_class=tokenizer,
-            reward_funcs=letters,
-            args=trainer_config(GRPOConfig, "rl", chosen | options, tiny, 0),
-            train_dataset=Dataset.from_list(
-                [
-                    {"prompt": [{"role": "user", "content": f"Who is {n}?"}], "task_id": str(n), "question": str(n)}
-                    | {"gold_sql": "SELECT 1"}
-                    for n in range(8)
-                ]
-            ),
-        )
-        log = CompletionLog(tmp_path, trainer)
-        trainer.add_callback(log)
-        trainer.add_callback(Samples(log, trainer))
-        trainer.train(resume_from_checkpoint=checkpoint)
-        return trainer
-
-    return train
-
-
-def test_the_table_has_the_best_and_the_worst_and_some_between():
-    columns, cells = table(ROWS)
-    assert columns[:4] == ["which", "total", "advantage", "task_id"] and columns[-2:] == ["form", "execution"]
-    assert [row[0] for row in cells] == ["best", "drawn", "drawn", "worst"]
-    assert cells[0][1] == 2.0 and cells[-1][1] == 0.0 and len({row[3] for row in cells}) == 4
-    assert table(ROWS) == (columns, cells)
-    few = [[row[0] for row in table(ROWS[:count])[1]] for count in (2, 3)]
-    assert few == [["best", "worst"], ["best", "drawn", "worst"]]
-    long = table([ROWS[0] | {"completion": "x" * 9000}, ROWS[1]])[1][-1]
-    assert max(len(cell) for cell in long if isinstance(cell, str)) == CELL_CHARS
-
-
-def test_what_a_model_wrote_is_text_in_tensorboard():
-    util = pytest.importorskip("tensorboard.plugin_util")
-    page = util.markdown_to_safe_html(markdown(*table(ROWS)))
-    assert page.count("<tr>") == 5 and page.count("<td>") == 4 * 11
-    assert not any(tag in page for tag in ("<img", "<a ", "<em", "<code", "<script"))
-    assert HOSTILE.replace("\n", "<br>") in html.unescape(page)
-
-
-def test_tensorboard_gets_metrics_and_a_table_of_each_step(train, tmp_path):
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    train(max_steps=2, report_to="tensorboard")
-    (events,) = (tmp_path / "trial" / "rl").rglob("events.out.tfevents.*")
-    found = accumulator.EventAccumulator(str(events)).Reload()
-    assert [event.step for event in found.Scalars("train/rewards/letters/mean")] == [1, 2]
-    tables = found.Tensors("samples/text_summary")
-    assert [event.step for event in tables] == [1, 2]
-    said = tables[1].tensor_proto.string_val[0].decode()
-    rows = [row for row in read_jsonl(tmp_path / "completions.jsonl") if row["step"] == 2]
-    best, worst = (pick(row["total"] for row in rows) for pick in (max, min))
-    assert f"| best | {best:g} |" in said and f"| worst | {worst:g} |" in said
-
-
-def test_wandb_gets_metrics_and_a_table_of_each_step(train, tmp_path, monkeypatch):
-    wandb = pytest.importorskip("wandb")
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.delenv("WANDB_DIR", raising=False)
-    logged = []
-    train_log = wandb.Run.log
-    monkeypatch.setattr(wandb.Run, "log", lambda run, data, **more: (logged.append(data), train_log(run, data, **more)))
-    try:
-        train(max_steps=2, report_to="wandb")
-        folder = wandb.run.dir
-    finally:
-        wandb.finish()
-    assert str(tmp_path / "trial" / "rl") in folder and not os.path.exists("wandb")
-    files = list((tmp_path / "trial" / "rl" / "wandb").rglob("samples*.table.json"))
-    assert len(files) == 2
-    kept = json.loads(files[0].read_text())
-    assert kept["columns"][:2] == ["which", "total"] and kept["data"][0][0] == "best"
-    assert sum("train/rewards/letters/mean" in row for row in logged) == 2
-
-
-def test_trackio_gets_metrics_and_a_table_of_each_step(train, tmp_path, monkeypatch):
-    storage = pytest.importorskip("trackio.sqlite_storage")
-    monkeypatch.setattr(storage, "TRACKIO_DIR", tmp_path / "trackio")
-    train(max_steps=2, report_to="trackio")
-    rows = storage.SQLiteStorage.get_logs("planql", "trial-rl")
-    tables = [row["samples"]["_value"] for row in rows if "samples" in row]
-    assert [len(table) for table in tables] == [4, 4] and tables[0][0]["which"] == "best"
-    assert sum("train/rewards/letters/mean" in row for row in rows) == 2
-
-
-def test_a_step_that_learns_again_from_the_same_answers_logs_none_and_a_resume_keeps_the_turn(train, tmp_path):
-    options = {"num_iterations": 2, "max_steps": 8, "save_total_limit": 9}
-    train(**options)
-    steps = {row["step"]: row["task_id"] for row in read_jsonl(tmp_path / "completions.jsonl")}
-    assert steps == {1: "1", 3: "3", 5: "5", 7: "7"}
-    train(str(tmp_path / "trial" / "rl" / "checkpoint-3"), **options)
-    again = {row["step"]: row["task_id"] for row in read_jsonl(tmp_path / "completions.jsonl")}
-    assert again == {1: "1", 3: "3", 4: "3", 5: "5", 7: "7"}  # step 4 learns from new answers to the same questions
-
-
-@pytest.mark.parametrize("scale", ["group", "batch", "none"])
-def test_silent_groups_are_counted_whatever_rewards_are_scaled_by(train, scale):
-    trainer = train(max_steps=2, scale_rewards=scale, save_strategy="no")
-    silent = [row["frac_reward_zero_std"] for row in trainer.state.log_history if "loss" in row]
-    assert silent == [0.5, 0.5]
-
-
-def test_all_epochs_are_trained_on_once(tiny):
-    tasks = [Task(str(n), "?", "", "SELECT 1", "db", level="L1") for n in range(5)]
-    cfg = Config(name="trial", model=tiny, rl={"prompts_per_step": 2, "micro_batch": 4})
-    for iterations, steps in ((1, 5), (2, 10)):
-        args = SimpleNamespace(max_steps=-1, num_train_epochs=2, num_iterations=iterations)
-        asked = [task.task_id for task in stage._order(cfg, None, args, None, None, tasks)]
-        assert args.max_steps == steps and sorted(asked) == sorted("01234" * 2)
-    args = SimpleNamespace(max_steps=3, num_train_epochs=2, num_iterations=2)
-    assert len(stage._order(cfg, None, args, None, None, tasks)) == 4 and args.max_steps == 3
-
-
-def test_a_logger_that_is_not_there_is_told_before_anything_loads(tmp_path, monkeypatch):
-    monkeypatch.setattr(loggers, "_installed", lambda name: name in ("transformers", "tensorboardX"))
-    assert logger_problems("sft", "none") == logger_problems("sft", None) == logger_problems("rl", "tensorboard") == []
-    assert logger_problems("rl", ["tensorboard", "wandb"]) == [
-        "rl.trainer.report_to: wandb is not installed; pip install wandb, or report_to=none"
-    ]
-    (line,) = logger_problems("rl", "tensorbord")
-    assert "no logger 'tensorbord'; did you mean 'tensorboard'? allowed: none, all, tensorboard," in line
-    monkeypatch.setattr(loggers, "_installed", lambda name: False)
-    assert logger_problems("rl", "wandb") == []
-    done = run_light("rl", write_config(tmp_path), "rl.trainer.report_to=neptune")
-    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
-    assert "rl.trainer.report_to: neptune is not installed; pip install neptune" in done.stderr
-
-
-def test_a_folder_is_no_package(tmp_path, monkeypatch):
-    (tmp_path / "neptune").mkdir()
-    monkeypatch.syspath_prepend(tmp_path)
-    assert not loggers._installed("neptune") and loggers._installed("json")
+    with pytest.raises(KeyboardInterrupt):
+        measure(cfg, tmp_path, "sft", "old", tasks, ask_until(3))
+    measure(cfg, tmp_path, "sft", "old", tasks, ask_until(None))
+    assert asked == ["0", "1", "2", "2"]
+    assert [row["correct"] for row in read_json(tmp_path / "sft.json")["predictions"]] == [True] * 3
+    asked.clear()
+    with pytest.raises(KeyboardInterrupt):
+        measure(cfg, tmp_path, "sft", "old", tasks, ask_until(3))
+    asked.clear()
+    measure(cfg, tmp_path, "sft", "new", tasks, ask_until(None))
+    assert asked == ["0", "1", "2"]

@@ -7,9 +7,9 @@ from configs.errors import ConfigError
 from configs.files import read_json, write_json
 from configs.schema import Config, Evaluation, Sandbox
 from evaluation.interval import bootstrap_interval
-from evaluation.score import judge_answers, summarise
+from evaluation.score import judge_answers, judged_by, summarise
 from evaluation.summary import sentences, summarise_run
-from evaluation.table import result_table
+from evaluation.table import result_tables
 from sandbox import database_file
 from tasks.task import Task
 from tasks.trace import render
@@ -136,15 +136,23 @@ def test_the_interval_depends_on_the_seed_alone():
     assert first == bootstrap_interval([hits[i] for i in shuffled], [names[i] for i in shuffled], resamples=300, seed=1)
 
 
+def shown(summary: dict, capsys) -> list[str]:
+    """Return the tables as they are printed in a log."""
+    printed = []
+    for table in result_tables(summary, "trial"):
+        Console(width=120).print(table)
+        printed.append(capsys.readouterr().out)
+    return printed
+
+
 def test_the_table_has_a_row_a_model_and_a_column_a_level(capsys):
     summary = {
         name: summarise([prediction(right), prediction(False, "L4", "b")], resamples=100, seed=0)
         for name, right in (("base", False), ("sft", True), ("rl", True))
     }
-    Console(width=120).print(result_table(summary, "trial: 2 questions"))
-    printed = capsys.readouterr().out
-    assert "trial: 2 questions" in printed and "L1 (1)" in printed and "L4 (1)" in printed
-    base, sft, rl = (next(line for line in printed.splitlines() if name in line) for name in ("base", "│ SFT ", "GRPO"))
+    scores, levels = shown(summary, capsys)
+    assert "trial" in scores and "EX % by level" in levels and "L1 (1)" in levels and "L4 (1)" in levels
+    base, sft, rl = (next(line for line in scores.splitlines() if name in line) for name in ("base", " SFT  ", "GRPO"))
     assert "0.0–0.0" in base
     assert "50.0" in sft and "100.0" in sft and "0.0–100.0" in sft
     assert rl.replace("SFT + GRPO", "SFT       ") == sft
@@ -171,8 +179,9 @@ def run(tmp_path, database):
                 {"task_id": task.task_id, "level": "L1", "database": "city"} | ENDED | row
                 for task, row in zip(tasks, judged, strict=True)
             ]
-            write_json(tmp_path / f"{name}.json", {"model": "m", "adapter": None, "predictions": rows})
-        names = [name for name in ("rl", "sft", "base") if (tmp_path / f"{name}.json").exists()]
+            whole = {"model": "m", "adapter": None, "judged_by": judged_by(cfg), "predictions": rows}
+            write_json(tmp_path / f"{name}.json", whole)
+        names = [name for name in ("rl", "teacher", "sft", "base") if (tmp_path / f"{name}.json").exists()]
         return summarise_run(cfg, tmp_path, tasks, names)
 
     return summary
@@ -200,8 +209,9 @@ def test_predictions_of_an_earlier_version_are_judged_once_more(run, tmp_path, c
     new = run(base=[GOLDS[0], "SELECT nme FROM city", ""])
     measured = read_json(file)
     for row in measured["predictions"]:
-        for key in ("bird", "soft_f1", "ves", "error"):
+        for key in ("bird", "soft_f1", "ves", "error", "suite"):
             del row[key]
+    del measured["judged_by"]
     write_json(file, measured)
     assert run() == new and "base.json: 3 predictions are judged again" in capsys.readouterr().err
     assert [row["error"] for row in read_json(file)["predictions"]] == ["right", "no_such_column", "no_sql"]
@@ -232,8 +242,44 @@ def test_predictions_of_other_questions_are_not_judged_again(run, tmp_path):
 def test_the_table_shows_gold_without_what_only_answers_have(run, capsys):
     found = run(base=["", "", GOLDS[2]])
     del found["compared"]
-    Console(width=120).print(result_table(found, "trial"))
-    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
-    base, gold = ([cell.strip() for cell in row.split("│")[1:-1]] for row in rows)
-    assert base[:2] == ["base", "33.3"] and base[-4:] == ["0.0", "33.3", "100.0", "9"]
-    assert gold[:2] == ["gold", "100.0"] and gold[-4:] == ["–", "100.0", "–", "–"]
+    scores, levels = shown(found, capsys)
+    base, gold = (line.split() for line in scores.splitlines() if line.split()[:1] in (["base"], ["gold"]))
+    assert base[:2] == ["base", "33.3"] and base[-5:] == ["0.0", "33.3", "100.0", "9", "1.00"]
+    assert gold[:2] == ["gold", "100.0"] and gold[-5:] == ["–", "100.0", "–", "–", "–"]
+    assert [line.split() for line in levels.splitlines() if "base" in line] == [["base", "33.3"]]
+
+
+def test_every_column_has_room_in_a_log(run, capsys):
+    found = run(rl=list(GOLDS))
+    del found["compared"]
+    found["rl"] |= {"pass_at": {"1": 0.5, "2": 0.625, "8": 1.0}, "tokens": 1234, "seconds": 3600}
+    found["rl"]["difficulties"] = {"simple": found["rl"]["levels"]["L1"]}
+    scores, _, difficulties = shown(found, capsys)
+    heads = [line for line in scores.splitlines() if "model" in line]
+    assert heads[0].split("pass@1")[1].split()[0] == "pass@8" and "EX %" in heads[0] and "soft F1" in heads[0]
+    row = next(line.split() for line in scores.splitlines() if "GRPO" in line)
+    assert row[3:5] == ["100.0", "100.0–100.0"] and row[9:11] == ["50.0", "100.0"] and row[-2:] == ["1234", "1200.00"]
+    assert "simple (3)" in difficulties
+
+
+def test_another_rule_judges_the_same_answers_again(run, capsys):
+    repeated = "SELECT name FROM city UNION ALL SELECT name FROM city"
+    assert run(sft=[repeated, GOLDS[1], GOLDS[2]])["sft"]["correct"] == 2
+    by_bird = CFG.model_copy(update={"evaluation": CFG.evaluation.model_copy(update={"judge": "bird"})})
+    assert run(by_bird)["sft"]["correct"] == 3 and "sft.json: 3 predictions are judged again" in capsys.readouterr().err
+    assert run(by_bird)["sft"]["correct"] == 3 and "judged again" not in capsys.readouterr().err
+    without = CFG.model_copy(update={"evaluation": CFG.evaluation.model_copy(update={"variants": 0})})
+    assert "ex_suite" in run()["sft"] and "ex_suite" not in run(without)["sft"]
+
+
+def test_what_is_right_by_luck_fails_the_test_suite(run):
+    lucky = "SELECT 100"  # the most people of a city here
+    found = run(base=[f"<sql>{sql}</sql>" for sql in (GOLDS[0], lucky, GOLDS[2])])
+    assert (found["base"]["ex"], found["base"]["ex_suite"]) == (1, 2 / 3)
+    assert found["gold"]["ex_suite"] == 1
+
+
+def test_servers_are_compared_with_the_last_stage(run):
+    found = run(sft=list(GOLDS), teacher=["", "", ""])
+    assert {key: found["compared"][key]["difference"] for key in found["compared"]} == {"sft-teacher": 1.0}
+    assert sentences(found)[0].startswith("SFT − teacher: +100.0 points")

@@ -2,7 +2,7 @@
 
 const PAGE = 50;
 const byId = (id) => document.getElementById(id);
-const CONTROLS = ["source", "model", "verdict", "level", "database", "least", "most", "search"];
+const CONTROLS = ["source", "model", "verdict", "level", "difficulty", "database", "least", "most", "search"];
 const SIGNS = { yes: "✓", no: "✗", unknown: "·" };
 const state = { traces: null, items: [], page: 0, at: 0 };
 
@@ -54,8 +54,9 @@ function fillFilters() {
   fill("verdict", verdicts);
   fill("model", [["any", ""], ...(compared ? who.map((name, place) => [name, place]) : [])]);
   const distinct = (key) => [...new Set(items.map((item) => item[key]))].filter(Boolean).sort();
-  for (const key of ["level", "database"]) fill(key, [["all", ""], ...distinct(key).map((value) => [value, value])]);
-  for (const key of ["model", "level", "database", "verdict"]) byId(key).disabled = byId(key).options.length < 3;
+  for (const key of ["level", "difficulty", "database"]) fill(key, [["all", ""], ...distinct(key).map((value) => [value, value])]);
+  byId("difficulty").parentElement.hidden = byId("difficulty").options.length < 2;
+  for (const key of ["model", "level", "difficulty", "database", "verdict"]) byId(key).disabled = byId(key).options.length < 3;
   byId("score-name").textContent = score;
   const notes = [...state.traces.notes, note].filter(Boolean);
   byId("notes").hidden = !notes.length;
@@ -66,7 +67,7 @@ function filter() {
   const asked = Object.fromEntries(CONTROLS.map((id) => [id, byId(id).value]));
   const needle = asked.search.trim().toLowerCase();
   state.items = source().items.filter((item) =>
-    (!asked.level || item.level === asked.level) && (!asked.database || item.database === asked.database) &&
+    ["level", "difficulty", "database"].every((key) => !asked[key] || item[key] === asked[key]) &&
     (!needle || haystack(item).includes(needle)) && item.answers.some((answer) => fits(answer, item, asked)));
   byId("count").textContent = `${state.items.length.toLocaleString("en")} of ${source().items.length.toLocaleString("en")}`;
   document.body.classList.remove("reading");
@@ -132,7 +133,7 @@ function mark(answer) {
 
 function shown(item) {
   const about = made("p", "about");
-  const facts = [item.step === undefined ? "" : `step ${item.step}`, item.id, item.level, item.database];
+  const facts = [item.step === undefined ? "" : `step ${item.step}`, item.id, item.level, item.difficulty, item.database];
   about.append(...facts.filter(Boolean).map((text) => made("span", "", text)));
   const back = made("button", "", "‹ all questions");
   back.id = "return";

@@ -59,4 +59,4 @@ def _evaluation(run: Run) -> Iterator[Cost]:
     for model, row in run.models.items():
         tokens = row["tokens"] * row["questions"] if row.get("tokens") is not None else None
         name = f"evaluation of {NAMES.get(model, model)}"
-        yield Cost(name, f"{row['questions']:,} questions", row.get("seconds"), tokens, None)
+        yield Cost(name, f"{row['questions']:,} questions", row.get("seconds"), tokens, row.get("dollars"))

@@ -1,5 +1,6 @@
 """The figures of a report: runs → plotly figures, without colours of text and paper, which the page's theme gives."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -8,12 +9,16 @@ import plotly.graph_objects as go
 
 from evaluation.errors import MEANINGS, RIGHT
 from evaluation.report.data import Run, name_of
+from evaluation.report.traces import database_name
 
 # Each has a contrast of at least 3:1 against the white and against the dark card (WCAG 2.2, 1.4.11).
 MODELS = {"base": "#78828f", "sft": "#2b7bd6", "rl": "#d3640f"}
 OTHERS = ("#1b9264", "#a05bd0", "#c7457d", "#8a7a1f", "#16909c", "#2b7bd6", "#d3640f", "#78828f")
 DASHES = ("solid", "dash", "dot")
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
+
+MOST_DATABASES = 40
+"""More would make a figure that nobody reads."""
 
 Runs = tuple[Run, ...]
 
@@ -89,14 +94,43 @@ def silent(runs: Runs) -> go.Figure | None:
 
 def levels(runs: Runs) -> go.Figure | None:
     """Return EX by level, a bar a model."""
+    return _by_part(runs, "levels")
+
+
+def difficulties(runs: Runs) -> go.Figure | None:
+    """Return EX by the publisher's difficulty, a bar a model."""
+    return _by_part(runs, "difficulties")
+
+
+def databases(runs: Runs) -> go.Figure | None:
+    """Return EX by database, those with the most questions first, a bar a model; none where there are too many."""
+    counts = {(run.name, model): _by_database(run, rows) for run in runs for model, rows in run.predictions.items()}
+    most: Counter[str] = Counter()
+    for found in counts.values():
+        most |= Counter({name: len(rights) for name, rights in found.items()})
+    if not 1 < len(most) <= MOST_DATABASES:
+        return None
+    names = [name for name, _ in most.most_common()]
     bars = []
     for place, run in enumerate(runs):
+        for model in run.predictions:
+            found = {name: counts[run.name, model].get(name, []) for name in names}
+            shares = [sum(rights) / len(rights) if rights else None for rights in found.values()]
+            bars.append(_bar(model, place, name_of(model, run, runs), y=list(map(_plain, names)), x=shares))
+            told = [f"{sum(rights)} of {len(rights)}" for rights in found.values()]
+            bars[-1].update(orientation="h", customdata=told, hovertemplate="%{x:.1%} (%{customdata})")
+    return _lying(_figure(bars, "EX", ""), len(names) * max(20, 9 * len(bars)))
+
+
+def tries(runs: Runs) -> go.Figure | None:
+    """Return the chance that one of k sampled answers is right, a line a model."""
+    lines = []
+    for place, run in enumerate(runs):
         for model, row in run.models.items():
-            found = {_plain(level): told for level, told in row.get("levels", {}).items()}
-            shares, counts = ([told[key] for told in found.values()] for key in ("ex", "questions"))
-            bars.append(_bar(model, place, name_of(model, run, runs), x=list(found), y=shares))
-            bars[-1].update(customdata=counts, hovertemplate="%{y:.1%} of %{customdata}")
-    figure = _figure(bars, "", "EX")
+            rows = [{"step": int(k), "share": share} for k, share in row.get("pass_at", {}).items()]
+            colour = MODELS.get(model, OTHERS[0])
+            lines += _line(rows, "share", name_of(model, run, runs), colour, place, markers=True)
+    figure = _figure(lines, "answers, k", "pass@k")
     return figure and figure.update_yaxes(tickformat=".0%", rangemode="tozero")
 
 
@@ -111,12 +145,7 @@ def errors(runs: Runs) -> go.Figure | None:
             shares = [counts[name] / counts.total() for name in order]
             bars.append(_bar(model, place, name_of(model, run, runs), y=labels, x=shares, orientation="h"))
             bars[-1].update(customdata=[counts[name] for name in order], hovertemplate="%{x:.1%} (%{customdata})")
-    figure = _figure(bars if order else [], "share of the answers", "")
-    if figure:
-        figure.update_xaxes(tickformat=".0%", rangemode="tozero", showgrid=True)
-        figure.update_yaxes(showgrid=False, autorange="reversed")
-        figure.update_layout(height=max(300, 90 + len(order) * max(20, 9 * len(bars))), hovermode="closest")
-    return figure
+    return _lying(_figure(bars if order else [], "share of the answers", ""), len(order) * max(20, 9 * len(bars)))
 
 
 FIGURES = (
@@ -128,6 +157,9 @@ FIGURES = (
     Figure("length", "Length of answers during RL", "Tokens of the sampled answers.", length),
     Figure("silent", "Silent groups", "Groups whose answers all score alike: nothing to learn from.", silent),
     Figure("levels", "EX by level", "L1 basic, L2 subquery, L3 join or set operation, L4 both.", levels),
+    Figure("difficulties", "EX by difficulty", "As the publisher of the questions calls it.", difficulties),
+    Figure("databases", "EX by database", "Those with the most questions first.", databases),
+    Figure("tries", "pass@k", "The chance that one of k sampled answers is right.", tries),
     Figure("errors", "What is wrong", "Answers that do not give the gold rows, by what is wrong with them.", errors),
 )
 
@@ -166,6 +198,36 @@ def _smooth(rows: list[dict], key: str, name: str, colour: str, place: int) -> l
 def _bar(model: str, place: int, name: str, **more: object) -> go.Bar:
     colour = MODELS.get(model, OTHERS[0])
     return go.Bar(name=_plain(name), marker={"color": colour, "pattern_shape": "" if place == 0 else "/"}, **more)
+
+
+def _by_part(runs: Runs, key: str) -> go.Figure | None:
+    bars = []
+    for place, run in enumerate(runs):
+        for model, row in run.models.items():
+            found = {_plain(part): told for part, told in row.get(key, {}).items()}
+            shares, counts = ([told[each] for told in found.values()] for each in ("ex", "questions"))
+            if found:
+                bars.append(_bar(model, place, name_of(model, run, runs), x=list(found), y=shares))
+                bars[-1].update(customdata=counts, hovertemplate="%{y:.1%} of %{customdata}")
+    figure = _figure(bars, "", "EX")
+    return figure and figure.update_yaxes(tickformat=".0%", rangemode="tozero")
+
+
+def _by_database(run: Run, predictions: list[dict]) -> dict[str, list[bool]]:
+    """Return which answers are right, by the name that people know their database by."""
+    found: dict[str, list[bool]] = {}
+    for row in predictions:
+        found.setdefault(database_name(run, row), []).append(bool(row["correct"]))
+    return found
+
+
+def _lying(figure: go.Figure | None, height: int) -> go.Figure | None:
+    """Return a figure of lying bars, which need `height` pixels."""
+    if figure:
+        figure.update_xaxes(tickformat=".0%", rangemode="tozero", showgrid=True)
+        figure.update_yaxes(showgrid=False, autorange="reversed")
+        figure.update_layout(height=max(300, 90 + height), hovermode="closest")
+    return figure
 
 
 def _figure(traces: list, x: str, y: str) -> go.Figure | None:

@@ -20,13 +20,14 @@ from evaluation.report.costs import costs
 from evaluation.report.data import Run, name_of
 from evaluation.report.figures import draw_all
 from evaluation.report.traces import read_traces
+from evaluation.summary import pairs_of
 from evaluation.table import percent
 
 HERE = Path(__file__).parent
 SCRIPTS = ("sql.js", "browse.js", "page.js")
 COLUMNS = (
     ("ex_bird", "EX, BIRD", "EX by BIRD's own rule: the same set of rows"),
-    ("test_suite", "test suite", "EX on the variants of the databases, too"),
+    ("ex_suite", "test suite", "EX on changed copies of the databases, too"),
     ("soft_f1", "soft F1", "BIRD mini-dev's partial credit for rows"),
     ("r_ves", "R-VES", "BIRD mini-dev's reward for speed of right queries"),
     ("form", "form", "answers in the form that was trained"),
@@ -57,7 +58,8 @@ def render(runs: tuple[Run, ...], keep: int, now: datetime) -> bytes:
         plotly=_packed(plotly),
         own=own,
         scores=list(_scores(runs)),
-        columns=[column for column in COLUMNS if any(column[0] in row for run in runs for row in run.summary.values())],
+        columns=_columns(runs),
+        sampled=max(int(run.config.get("evaluation", {}).get("samples") or 1) for run in runs),
         differences=list(_differences(runs)),
         figures=[(figure, drawn.layout.height) for figure, drawn in figures],
         drawn={figure.name: json.loads(drawn.to_json()) for figure, drawn in figures},
@@ -66,6 +68,19 @@ def render(runs: tuple[Run, ...], keep: int, now: datetime) -> bytes:
         traces=_packed(_json(traces | {"meanings": MEANINGS})),
     )
     return page.encode("utf-8", "replace")
+
+
+def _columns(runs: tuple[Run, ...]) -> list[tuple[str, str, str]]:
+    """Return the columns of the headline table that the runs have shares for; pass@k before the form."""
+    rows = [row for run in runs for row in run.summary.values()]
+    tries = sorted({int(k) for row in rows for k in row.get("pass_at", ())})
+    passed = [(f"pass@{k}", f"pass@{k}", f"one of {k} sampled answers is right") for k in tries]
+    place = next(place for place, column in enumerate(COLUMNS) if column[0] == "form")
+    return [
+        *(column for column in COLUMNS[:place] if any(column[0] in row for row in rows)),
+        *passed,
+        *(column for column in COLUMNS[place:] if any(column[0] in row for row in rows)),
+    ]
 
 
 def _scores(runs: tuple[Run, ...]) -> Iterator[dict]:
@@ -82,14 +97,15 @@ def _scores(runs: tuple[Run, ...]) -> Iterator[dict]:
                 "low": round(100 * low, 2),
                 "high": round(100 * high, 2),
                 "at": round(100 * row["ex"], 2),
-                "shares": {key: percent(row[key]) for key, *_ in COLUMNS if row.get(key) is not None},
+                "shares": {key: percent(row[key]) for key, *_ in COLUMNS if row.get(key) is not None}
+                | {f"pass@{k}": percent(share) for k, share in row.get("pass_at", {}).items()},
                 "tokens": "–" if row.get("tokens") is None else f"{row['tokens']:.0f}",
             }
 
 
 def _differences(runs: tuple[Run, ...]) -> Iterator[str]:
-    """Yield how each model differs from the one before it, and from the same model of the run before, in a sentence."""
-    pairs = [((run, before), (run, after)) for run in runs for before, after in pairwise(run.predictions)]
+    """Yield in a sentence how each model differs from the one before it, and from its namesake in the run before."""
+    pairs = [((run, before), (run, after)) for run in runs for before, after in pairs_of(list(run.predictions))]
     for first, second in pairwise(runs):
         pairs += [((first, model), (second, model)) for model in second.predictions if model in first.predictions]
     for (first, before), (second, after) in pairs:

@@ -16,8 +16,8 @@ from tasks.trace import extract_sql, parse
 SAMPLES = 2000
 """Answers sampled in RL that are shown of a run, at most: whole steps, evenly spaced."""
 SCORES = {
-    "bird": "BIRD", "soft_f1": "soft F1", "ves": "VES reward", "form": "form", "stopped": "stopped",
-    "tokens": "tokens", "seconds": "seconds",
+    "suite": "test suite", "bird": "BIRD", "soft_f1": "soft F1", "ves": "VES reward", "form": "form",
+    "stopped": "stopped", "tokens": "tokens", "seconds": "seconds",
 }  # fmt: skip
 """What is shown of a prediction, where it has it, and how that is called."""
 _FINGERPRINT = re.compile("[0-9a-f]{64}")  # the name of a database built from a script says nothing
@@ -105,14 +105,15 @@ def _item(run: Run, row: dict, task: Task | None, library: Library) -> dict:
         "question": question.removesuffix("\nassistant"),
         "hint": task.evidence if task else "",
         "level": str(row.get("level") or (task.level if task else "")),
-        "database": _database_name(run, row, task),
+        "difficulty": str(row.get("difficulty") or ""),
+        "database": database_name(run, row, task),
         "gold": str(row.get("gold_sql") or ""),
         "gold_rows": library.result(task, task and task.gold_sql),
         "schema": library.schema(run, task),
     }
 
 
-def _database_name(run: Run, row: dict, task: Task | None) -> str:
+def database_name(run: Run, row: dict, task: Task | None = None) -> str:
     """Return a name that people know a database by; in the embedded corpus, that of its questions."""
     name = str(row.get("database") or (task.database.rpartition("/")[2].removesuffix(".sqlite") if task else ""))
     if not _FINGERPRINT.fullmatch(name):
@@ -126,10 +127,17 @@ def _prediction(row: dict, task: Task | None, library: Library) -> dict:
     return _said(str(row["answer"]), row.get("sql")) | {
         "verdict": class_of(row),
         "message": str(row.get("message") or ""),
-        "scores": {name: _told(row[key]) for key, name in SCORES.items() if row.get(key) is not None},
+        "scores": {name: _told(row[key]) for key, name in SCORES.items() if row.get(key) is not None}
+        | _samples_of(row),
         "score": _finite(row["correct"] if score is None else score),
         "rows": library.result(task, row.get("sql")) if row["status"] in RUNS else None,
     }
+
+
+def _samples_of(row: dict) -> dict[str, str]:
+    """Return how many of a question's sampled answers are right, where there are several."""
+    samples = row.get("samples")
+    return {"samples right": f"{sum(each['correct'] for each in samples)} of {len(samples)}"} if samples else {}
 
 
 def _sample(row: dict, place: int) -> dict:

@@ -1,0 +1,1 @@
+"""A question to a model that is there already: its plan, its SQL, and the rows."""

@@ -1,0 +1,117 @@
+"""How each model of a run is asked: here, by transformers, Unsloth or vLLM; or behind its server."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from configs.errors import ConfigError
+from configs.evaluation_schema import STAGES, Server
+from configs.files import file_fingerprint
+from configs.schema import Config
+from configs.screen import say
+from models.adapter import check_adapter
+from models.environment import prepare
+from models.said import Answer
+from models.server import check_server, key_of, served_answers
+from models.trained import adapter_folder
+
+Chat = list[dict[str, str]]
+Ask = Callable[[list[Chat]], Iterator[list[tuple[int, Answer]]]]
+"""Chats → batches of (position, answer), evaluation.samples answers a chat, one behind the other."""
+Origin = Path | Server | None
+"""Where a model is: its adapter's folder, its server, or None for the base model."""
+
+
+def origins(cfg: Config) -> dict[str, Origin]:
+    """Return where each of evaluation.models is; ConfigError for one that is not there."""
+    return {name: cfg.evaluation.servers.get(name) or _adapter(cfg, name) for name in cfg.evaluation.models}
+
+
+def fingerprint(origin: Origin) -> str | None:
+    """Return what tells a model's answers from those of another that had its name."""
+    if isinstance(origin, Server):
+        return f"{origin.model} at {origin.base_url}"
+    return origin and file_fingerprint(origin / "adapter_model.safetensors")
+
+
+def askers(cfg: Config, models: Mapping[str, Origin]) -> Iterator[tuple[str, Ask]]:
+    """Yield each model's name, and what asks it while it is its turn; those here share one base model in memory."""
+    servers = {name: origin for name, origin in models.items() if isinstance(origin, Server)}
+    for name, server in servers.items():  # before a model is loaded in vain
+        check_server(server.base_url, key_of(server), server.api_key_env, f"evaluation.servers.{name}")
+    here = {name: origin for name, origin in models.items() if name not in servers}
+    if here:
+        yield from (_by_vllm if cfg.model.vllm else _by_trainer)(cfg, here)
+    for name, server in servers.items():
+        yield name, partial(served_answers, server, **_how(cfg))
+
+
+def _by_trainer(cfg: Config, models: Mapping[str, Path | None]) -> Iterator[tuple[str, Ask]]:
+    """Yield models that Unsloth or transformers load; the base model comes first, before it has an adapter."""
+    prepare(cfg)
+    import torch
+
+    from models.answer import answers
+    from models.load import add_adapter, load_adapter, load_model, ready_to_answer
+
+    torch.manual_seed(cfg.seed)
+    model, tokenizer = load_model(cfg.model)
+
+    def ask(chats: list[Chat]) -> Iterator[list[tuple[int, Answer]]]:
+        ready_to_answer(model, cfg.model)
+        _say_too_long(chats, tokenizer, cfg)
+        return answers(model, tokenizer, chats, **_how(cfg))
+
+    if "base" in models:
+        yield "base", ask
+    trained = {name: folder for name, folder in models.items() if folder}
+    if trained:
+        model = add_adapter(model, cfg.model, seed=cfg.seed, checkpointing=False)
+    for name, folder in trained.items():
+        load_adapter(model, folder, cfg.model)
+        yield name, ask
+
+
+def _by_vllm(cfg: Config, models: Mapping[str, Path | None]) -> Iterator[tuple[str, Ask]]:
+    prepare(cfg, generates=True)
+    from models.engine import Engine
+
+    engine = Engine(cfg.model, cfg.seed)
+
+    def ask(folder: Path | None, chats: list[Chat]) -> Iterator[list[tuple[int, Answer]]]:
+        _say_too_long(chats, engine.tokenizer, cfg)
+        return engine.answers(folder, chats, **_how(cfg))
+
+    for name, folder in models.items():
+        yield name, partial(ask, folder)
+
+
+def _how(cfg: Config) -> dict:
+    return cfg.evaluation.model_dump(include={"max_new_tokens", "batch_size", "temperature", "samples"})
+
+
+def _adapter(cfg: Config, name: str) -> Path | None:
+    """Return the folder of the adapter that `name` stands for, None for the base model."""
+    folder = adapter_folder(cfg.folder, name)
+    if folder is None:
+        return None
+    if not (cfg.folder / name / "adapter").is_dir():
+        measured = [
+            each for each in cfg.evaluation.models if each not in STAGES[1:] or (cfg.folder / each / "adapter").is_dir()
+        ]
+        raise ConfigError(
+            f"evaluation.models: {folder} is missing; run python -m {name} first, "
+            f"or measure what is there: evaluation.models=[{','.join(measured)}]"
+        )
+    check_adapter(folder, cfg.model)
+    return folder
+
+
+def _say_too_long(chats: list[Chat], tokenizer, cfg: Config) -> None:
+    """Say how many prompts leave too little room for an answer: a backend may cut them, and they score low."""
+    from models.template import prompt_text
+
+    room = cfg.model.max_length - cfg.evaluation.max_new_tokens
+    lengths = [len(tokenizer(prompt_text(tokenizer, chat), add_special_tokens=False)["input_ids"]) for chat in chats]
+    if over := sum(length > room for length in lengths):
+        say(f"  {over} of {len(chats)} prompts are longer than model.max_length − evaluation.max_new_tokens = {room}")
