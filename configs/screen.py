@@ -75,7 +75,7 @@ def _lines(description: str, total: int | None, before: int) -> Iterator[Callabl
             left = f", {clock((total - done) * each)} left" if total and each else ""
             say(f"{description}: {done}{of}, {speed(now - start)}, {clock(now - start)} elapsed{left}")
 
-    say(f"{description}{of and f': {total}'} …")
+    say(f"{description}{f': {before}{of}' if before else of and f': {total}'} …")
     try:
         yield advance
     finally:  # also when it was stopped: how far it came is worth a line

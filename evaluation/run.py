@@ -39,8 +39,10 @@ def evaluate(cfg: Config, fresh: bool = False) -> Path:
         measure(cfg, begun.folder, name, fingerprint(models[name]), tasks, ask)
     summary = summarise_run(cfg, begun.folder, tasks, list(models))
     write_json(begun.folder / "summary.json", summary)
-    answered = {name: read_json(begun.folder / f"{name}.json")["predictions"] for name in models}
-    write_official(begun.folder / "official", tasks, answered)
+    official = begun.folder / "official"
+    if to_measure or not all((official / name).is_dir() for name in models):
+        answered = {name: read_json(begun.folder / f"{name}.json")["predictions"] for name in models}
+        write_official(official, tasks, answered)
     rows = {name: row for name, row in summary.items() if name != "compared"}
     finish(begun, **{name: round(row["ex"], 4) for name, row in rows.items()})
     over = f"{len({task.database for task in tasks})} databases {HELD_OUT[cfg.data.split]}"
@@ -59,7 +61,7 @@ def _questions(cfg: Config) -> list[Task]:
     tasks = sorted(splits.test, key=lambda task: task.task_id)
     if splits.dropped:
         reasons = ", ".join(f"{count} × {reason}" for reason, count in splits.dropped.items())
-        say(f"  left out of all the data, not of the test part alone: {reasons}")
+        say(f"  left out of the data, all parts together: {reasons}")
     if not tasks:
         raise ConfigError("data.test_share: no test question; raise it, or name a test part in data.test_path")
     if len(tasks) > cfg.evaluation.questions:

@@ -1,0 +1,131 @@
+"""Does an export answer as the adapter did?  Both are asked the same test questions, greedily, and compared."""
+
+import random
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from configs.errors import ConfigError
+from configs.schema import Config, Model
+from configs.screen import progress
+from sandbox import Limits, judge_many
+from tasks.load import load_tasks
+from tasks.prompt import messages
+from tasks.task import Task
+from tasks.trace import extract_sql
+
+ENOUGH = 0.9
+"""Share of the answers that must be the same; rounding to 16 bit may change a few."""
+
+
+def proof_questions(cfg: Config, count: int) -> list[Task]:
+    """Return test questions, drawn as evaluation draws its own: by the seed, in the order of their ids."""
+    tasks = sorted(load_tasks(cfg.data, cfg.seed).test, key=lambda task: task.task_id)
+    if count and not tasks:
+        raise ConfigError("the run's data has no test question to compare answers on; --questions 0 goes without")
+    return sorted(random.Random(cfg.seed).sample(tasks, min(count, len(tasks))), key=lambda task: task.task_id)
+
+
+def unquantised(cfg: Model, dtype: str) -> Model:
+    """Return the same model as plain transformers loads what was released, in `dtype`."""
+    return cfg.model_copy(update={"backend": "transformers", "vllm": False, "quantization": "none", "dtype": dtype})
+
+
+def adapter_answers(cfg: Config, adapter: Path, tasks: Sequence[Task]) -> list[str]:
+    """Return what the adapter answers on its base, loaded as evaluation loads it.
+
+    Unsloth changes transformers for the life of a process, so with it this is done in one of its own.
+    """
+    if cfg.model.backend != "unsloth":
+        return _adapter_answers(cfg, adapter, tasks)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
+        return alone.submit(_adapter_answers, cfg, adapter, tasks).result()
+
+
+def _adapter_answers(cfg: Config, adapter: Path, tasks: Sequence[Task]) -> list[str]:
+    from models.environment import prepare
+
+    prepare(cfg)
+    from models.load import add_adapter, load_adapter, load_model, ready_to_answer
+
+    model, tokenizer = load_model(cfg.model)
+    model = add_adapter(model, cfg.model, seed=cfg.seed, checkpointing=False)
+    load_adapter(model, adapter, cfg.model)
+    ready_to_answer(model, cfg.model)
+    return greedy_answers(model, tokenizer, cfg, tasks, "the adapter's answers")
+
+
+def greedy_answers(model, tokenizer, cfg: Config, tasks: Sequence[Task], title: str) -> list[str]:
+    """Return the answers to the tasks, in their order, asked as evaluation asks."""
+    from models.answer import answers
+
+    told: dict[int, str] = {}
+    size, longest = cfg.evaluation.batch_size, cfg.evaluation.max_new_tokens
+    with progress(f"export: {title}", len(tasks)) as advance:
+        for batch in answers(model, tokenizer, prompts(cfg, tasks), max_new_tokens=longest, batch_size=size):
+            told |= {place: answer.text for place, answer in batch}
+            advance(len(batch))
+    return [told[place] for place in range(len(tasks))]
+
+
+def prompts(cfg: Config, tasks: Sequence[Task]) -> list[list[dict[str, str]]]:
+    """Return the messages that ask the tasks, as in training and evaluation."""
+    data = cfg.data
+    return [messages(task, data.schema_style, data.sample_values, data.answer) for task in tasks]
+
+
+def compared(cfg: Config, tasks: Sequence[Task], before: Sequence[str], after: Sequence[str]) -> dict[str, int]:
+    """Return how many answers there are, how many are the same, and how many of each are right."""
+    same = sum(one == other for one, other in zip(before, after, strict=True))
+    return {
+        "questions": len(tasks),
+        "same": same,
+        "adapter_right": _right(cfg, tasks, before),
+        "export_right": _right(cfg, tasks, after),
+    }
+
+
+def is_enough(proof: dict[str, int]) -> bool:
+    """Tell whether as many answers are the same as must be.
+
+    >>> is_enough({"questions": 20, "same": 18}), is_enough({"questions": 20, "same": 17})
+    (True, False)
+    """
+    return proof["same"] >= ENOUGH * proof["questions"]
+
+
+def told(proof: dict[str, int]) -> str:
+    """Return a comparison in words.
+
+    Where the adapter was trained on quantised weights, `evaluated_same` and `evaluated_right` are of it on those, and
+    the rest of it on the weights that were exported.
+
+    >>> told({"questions": 20, "same": 19, "adapter_right": 9, "export_right": 10})
+    '19 of 20 greedy answers are the same as the adapter gives (right: 9 of the adapter, 10 of the export)'
+    """
+    on_others = ""
+    if "evaluated_same" in proof:
+        on_others = (
+            f"; on the quantised weights of training and evaluation it gives {proof['evaluated_same']} of them, "
+            f"and {proof['evaluated_right']} right"
+        )
+    return (
+        f"{proof['same']} of {proof['questions']} greedy answers are the same as the adapter gives "
+        f"(right: {proof['adapter_right']} of the adapter, {proof['export_right']} of the export){on_others}"
+    )
+
+
+def first_difference(tasks: Sequence[Task], before: Sequence[str], after: Sequence[str]) -> list[str]:
+    """Return lines that show the first question whose answers differ; none where all are the same."""
+    for task, one, other in zip(tasks, before, after, strict=True):
+        if one != other:
+            return [f"the first other answer, to {task.task_id}:", f"  adapter: {one!r}", f"  export:  {other!r}"]
+    return []
+
+
+def _right(cfg: Config, tasks: Sequence[Task], texts: Sequence[str]) -> int:
+    queries = [extract_sql(text) for text in texts]
+    items = [(task.database, task.gold_sql, sql) for task, sql in zip(tasks, queries, strict=True) if sql is not None]
+    verdicts = judge_many(items, cfg.evaluation.judge, Limits(**cfg.sandbox.limits), cfg.sandbox.workers)
+    return sum(verdict.correct is True for verdict in verdicts)
