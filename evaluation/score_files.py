@@ -21,6 +21,7 @@ from sandbox.arguments import add_files, add_limits, limits_of
 from sandbox.misplaced import misplaced
 from sandbox.predictions import Pair, read_pairs
 from tasks.level import level
+from tasks.show import print_page
 from tasks.task import Task
 
 EPILOG = """\
@@ -69,7 +70,7 @@ def _score(args: argparse.Namespace) -> None:
     title = f"{args.gold.name}: {len(tasks)} questions over {len({task.database for task in tasks})} databases"
     title += f", EX by the rule {args.how}"
     for table in result_tables({escape(name): found for name, found in summary.items()}, escape(title)):
-        Console(width=None if Console().is_terminal else 120).print(table)
+        print_page(table, Console(width=None if Console().is_terminal else 120))
     for name in pairs:
         print(f"{name}: {_errors(summary[name]['errors'])}")
     if args.compare:

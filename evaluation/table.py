@@ -6,16 +6,27 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 NAMES = {"base": "base", "sft": "SFT", "rl": "SFT + GRPO", "gold": "gold"}
-SCORES = {"suite": "ex_suite", "BIRD": "ex_bird", "soft F1": "soft_f1", "R-VES": "r_ves"}
-HABITS = {"form": "form", "runs": "runs", "stops": "stops"}
+SHARES = {
+    "suite": "ex_suite",
+    "BIRD": "ex_bird",
+    "soft F1": "soft_f1",
+    "R-VES": "r_ves",
+    "form": "form",
+    "runs": "runs",
+    "stops": "stops",
+}
+HEADS = ("EX %", "95 %", *SHARES, "tokens", "s")
+BEFORE_TRIES = HEADS.index("form")
+"""Where pass@k stands."""
 PARTS = {"level": "levels", "difficulty": "difficulties"}
 
 
 def result_tables(summary: Mapping[str, dict], title: str) -> Iterator[Table]:
     """Yield the table of scores, and EX by level and by difficulty where the data has it: a row a model, one for gold.
 
-    Shares in %: EX by evaluation.judge with its 95 % interval, test-suite accuracy, EX by BIRD's rule, soft F1, R-VES,
-    pass@1 and pass@n of n answers a question, form, runs, stops; mean tokens and seconds (s) a question.
+    Only columns that some row has.  Shares in %: EX by evaluation.judge with its 95 % interval, test-suite accuracy,
+    EX by BIRD's rule, soft F1, R-VES, pass@1 and pass@n of n answers a question, form, runs, stops; mean tokens and
+    seconds (s) a question.
     """
     yield _scores(summary, title)
     for name, key in PARTS.items():
@@ -24,23 +35,26 @@ def result_tables(summary: Mapping[str, dict], title: str) -> Iterator[Table]:
 
 
 def _scores(summary: Mapping[str, dict], title: str) -> Table:
-    several = [row["pass_at"] for row in summary.values() if "pass_at" in row]
-    tries = {f"pass@{k}": k for each in several for k in (min(each, key=int), max(each, key=int))}
-    table = _table(title, "EX %", "95 %", *SCORES, *tries, *HABITS, "tokens", "s")
-    for name, row in summary.items():
-        low, high = row["ex_interval"]
-        passed = row.get("pass_at", {})
-        table.add_row(
-            NAMES.get(name, name),
-            percent(row["ex"]),
-            f"{percent(low)}–{percent(high)}",
-            *(percent(row.get(key)) for key in SCORES.values()),
-            *(percent(passed.get(k)) for k in tries.values()),
-            *(percent(row.get(key)) for key in HABITS.values()),
-            f"{row['tokens']:.0f}" if "tokens" in row else "–",
-            f"{row['seconds'] / row['questions']:.2f}" if "seconds" in row else "–",
-        )
+    lines = [(NAMES.get(name, name), _cells(row)) for name, row in summary.items()]
+    tried = {head for _, cells in lines for head in cells} - set(HEADS)
+    order = [*HEADS[:BEFORE_TRIES], *sorted(tried, key=lambda head: int(head[5:])), *HEADS[BEFORE_TRIES:]]
+    heads = [head for head in order if any(head in cells for _, cells in lines)]
+    table = _table(title, *heads)
+    for name, cells in lines:
+        table.add_row(name, *(cells.get(head, "–") for head in heads))
     return table
+
+
+def _cells(row: Mapping) -> dict[str, str]:
+    """Return what one model's row has, by the heads of the columns."""
+    low, high = row["ex_interval"]
+    cells = {"EX %": percent(row["ex"]), "95 %": f"{percent(low)}–{percent(high)}"}
+    cells |= {head: percent(row[key]) for head, key in SHARES.items() if key in row}
+    passed = row.get("pass_at", {})
+    cells |= {f"pass@{k}": percent(passed[k]) for k in (min(passed, key=int), max(passed, key=int))} if passed else {}
+    if "tokens" in row:
+        cells |= {"tokens": f"{row['tokens']:.0f}", "s": f"{row['seconds'] / row['questions']:.2f}"}
+    return cells
 
 
 def _parts(summary: Mapping[str, dict], name: str, key: str) -> Table:
