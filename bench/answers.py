@@ -18,7 +18,7 @@ from rich.table import Table
 
 from configs.check import check_config
 from configs.schema import Config
-from evaluation.run import _questions
+from evaluation.run import questions
 from evaluation.score import judge_answers
 from models.environment import prepare
 from models.template import prompt_text
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     prepare(cfg)
     from models.load import add_adapter, load_adapter, load_model
 
-    tasks = _questions(cfg)
+    tasks = questions(cfg)
     model, tokenizer = load_model(cfg.model)
     model = add_adapter(model, cfg.model, seed=cfg.seed, checkpointing=False)
     load_adapter(model, newest_adapter(cfg.folder, cfg)[1], cfg.model)

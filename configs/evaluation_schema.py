@@ -8,7 +8,7 @@ from configs.strict import Strict
 
 Stage = Literal["base", "sft", "rl"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
-TAKEN = ("gold", "compared", "databases", "official", "state", "summary")
+TAKEN = ("gold", "compared", "databases", "official", "state", "summary", "dev.json", "dev.jsonl", "dev_gold.sql")
 """Names that mean something else in the evaluation's folder."""
 
 
@@ -22,7 +22,7 @@ class Server(Strict):
     api_key_env: str = "OPENAI_API_KEY"
     """Environment variable that holds the key, which never stands in a file; servers nearby need none."""
     options: dict[str, Any] = {}
-    """More keys of each request, as the server understands them."""
+    """More keys of each request, as the server understands them; null leaves out one of ours, as max_tokens: null."""
     input_price: float | None = Field(None, ge=0)
     """Price of a million tokens of prompts, dollars."""
     output_price: float | None = Field(None, ge=0)

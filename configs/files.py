@@ -29,12 +29,12 @@ def write_whole(path: str | Path, content: str | bytes) -> None:
 
 def write_json(path: str | Path, data: object) -> None:
     """Write `data` to `path` as indented JSON, whole."""
-    write_whole(path, json.dumps(data, indent=2, ensure_ascii=False, default=_plain) + "\n")
+    write_whole(path, _encoded(json.dumps(data, indent=2, ensure_ascii=False, default=_plain)))
 
 
 def write_jsonl(path: str | Path, rows: Iterable[dict]) -> None:
     """Write `rows` to `path`, one JSON object a line, whole."""
-    write_whole(path, "".join(_line(row) for row in rows))
+    write_whole(path, b"".join(_line(row) for row in rows))
 
 
 def append_jsonl(path: str | Path, row: dict) -> None:
@@ -42,7 +42,7 @@ def append_jsonl(path: str | Path, row: dict) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "ab", buffering=0) as file:
-        file.write(_line(row).encode())
+        file.write(_line(row))
 
 
 def read_jsonl(path: str | Path, *, repair: bool = False) -> list[dict]:
@@ -124,8 +124,13 @@ def _read(path: Path) -> bytes:
         raise ConfigError(f"{path} can't be read: {error.strerror}") from None
 
 
-def _line(row: dict) -> str:
-    return json.dumps(row, ensure_ascii=False, default=_plain) + "\n"
+def _line(row: dict) -> bytes:
+    return _encoded(json.dumps(row, ensure_ascii=False, default=_plain))
+
+
+def _encoded(text: str) -> bytes:
+    """Return the bytes of JSON; half a surrogate pair, which is no UTF-8, is spelled as JSON does: \\ud800."""
+    return f"{text}\n".encode("utf-8", "backslashreplace")
 
 
 def _row(path: Path, number: int, line: bytes) -> dict:

@@ -79,7 +79,7 @@ def begin(
     return Begun(stage, folder, "resume")
 
 
-def finish(begun: Begun, **facts: object) -> None:
+def finish(begun: Begun, /, **facts: object) -> None:
     """Note that the stage is done, with `facts` about it (counts, seconds), in its state.json."""
     state = read_json(begun.folder / STATE)
     write_json(begun.folder / STATE, state | {"status": "finished", "finished": _now(), "facts": facts})

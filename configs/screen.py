@@ -14,8 +14,8 @@ PLAIN_EVERY_S = 30.0
 
 
 def say(text: str) -> None:
-    """Print one line of plain text; nothing in it is taken for markup."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    """Print one line of plain text; nothing in it is taken for markup, nor obeyed by a terminal."""
+    console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from configs import folder
 from configs.check import check_config
 from configs.errors import ConfigError, Stopped
 from configs.folder import CHAIN, Begun, begin, finish
-from configs.screen import console, say
+from configs.screen import console, printable, say
 
 __all__ = ["Begun", "begin", "finish", "main", "not_installed", "wrote"]
 
@@ -71,7 +71,7 @@ def wrote(begun: Begun, text: str) -> None:
 def complain(stage: str, error: ConfigError) -> None:
     """Print each line of a ConfigError on stderr, headed by the stage it stopped."""
     for line in str(error).splitlines():
-        console.print(f"{stage}: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{stage}: {printable(line)}", style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _parser(stage: str, about: str) -> argparse.ArgumentParser:

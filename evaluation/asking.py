@@ -1,5 +1,6 @@
 """How each model of a run is asked: here, by transformers, Unsloth or vLLM; or behind its server."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,8 @@ from configs.screen import say
 from models.adapter import check_adapter
 from models.environment import prepare
 from models.said import Answer
-from models.server import check_server, key_of, served_answers
+from models.served import served_answers
+from models.server import check_server, key_of
 from models.trained import adapter_folder
 
 Chat = list[dict[str, str]]
@@ -29,8 +31,8 @@ def origins(cfg: Config) -> dict[str, Origin]:
 
 def fingerprint(origin: Origin) -> str | None:
     """Return what tells a model's answers from those of another that had its name."""
-    if isinstance(origin, Server):
-        return f"{origin.model} at {origin.base_url}"
+    if isinstance(origin, Server):  # at another address it is still the same
+        return f"{origin.model} {json.dumps(origin.options, sort_keys=True)}" if origin.options else origin.model
     return origin and file_fingerprint(origin / "adapter_model.safetensors")
 
 
@@ -73,14 +75,15 @@ def _by_trainer(cfg: Config, models: Mapping[str, Path | None]) -> Iterator[tupl
 
 
 def _by_vllm(cfg: Config, models: Mapping[str, Path | None]) -> Iterator[tuple[str, Ask]]:
-    prepare(cfg, generates=True)
+    prepare(cfg.model_copy(update={"model": cfg.model.model_copy(update={"backend": "transformers"})}), generates=True)
     from models.engine import Engine
 
     engine = Engine(cfg.model, cfg.seed)
 
     def ask(folder: Path | None, chats: list[Chat]) -> Iterator[list[tuple[int, Answer]]]:
         _say_too_long(chats, engine.tokenizer, cfg)
-        return engine.answers(folder, chats, **_how(cfg))
+        how = {name: value for name, value in _how(cfg).items() if name != "batch_size"}
+        return engine.answers(folder, chats, **how)
 
     for name, folder in models.items():
         yield name, partial(ask, folder)
@@ -109,9 +112,8 @@ def _adapter(cfg: Config, name: str) -> Path | None:
 
 def _say_too_long(chats: list[Chat], tokenizer, cfg: Config) -> None:
     """Say how many prompts leave too little room for an answer: a backend may cut them, and they score low."""
-    from models.template import prompt_text
+    from models.template import prompt_ids
 
     room = cfg.model.max_length - cfg.evaluation.max_new_tokens
-    lengths = [len(tokenizer(prompt_text(tokenizer, chat), add_special_tokens=False)["input_ids"]) for chat in chats]
-    if over := sum(length > room for length in lengths):
+    if over := sum(len(prompt_ids(tokenizer, chat)) > room for chat in chats):
         say(f"  {over} of {len(chats)} prompts are longer than model.max_length − evaluation.max_new_tokens = {room}")

@@ -15,20 +15,22 @@ The scripts, and what they ask of a file:
 
 A query that was not given may therefore be no blank line, nor an empty text, which SQLite runs, with no row, and BIRD
 takes as right where gold has none.  It is written as a query that runs over no database (sandbox.predictions.NO_QUERY).
-So is one that the sandbox denied: the scripts would run a DROP TABLE over the very databases.  JSON holds each other
-query as it is, a .sql file as `one_line` writes it.
+So is one that may want to do more than to read: the scripts would run a DROP TABLE over the very databases.  JSON
+holds each other query as it is, a .sql file as `one_line` writes it.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from configs.files import write_json, write_jsonl, write_whole
 from configs.screen import say
+from evaluation.names import database_names
 from evaluation.one_line import has_broken_name, one_line
 from sandbox.predictions import BIRD_MARK, NO_QUERY
 from tasks.task import Task
 
+READS = ("ok", "empty", "error", "timeout", "too_large")
+"""Statuses of queries that want to read and nothing else."""
 NAMED = 3
 """Questions whose query can't be on one line that are named."""
 
@@ -40,7 +42,7 @@ def write_official(folder: Path, tasks: Sequence[Task], predictions: Mapping[str
     if it was run.
     databases/NAME/NAME.sqlite are links to the tasks' databases, which may lie anywhere and be called otherwise.
     """
-    names = _database_names(tasks)
+    names = database_names(tasks)
     databases = [names[task.database] for task in tasks]
     questions = [_question(place, task, names[task.database]) for place, task in enumerate(tasks)]
     write_json(folder / "dev.json", questions)
@@ -61,17 +63,6 @@ def write_official(folder: Path, tasks: Sequence[Task], predictions: Mapping[str
         _say_broken(model, given)
 
 
-def _database_names(tasks: Sequence[Task]) -> dict[str, str]:
-    """Return a name for each database: its file's, with a number behind it where two have the same."""
-    names: dict[str, str] = {}
-    taken: Counter[str] = Counter()
-    for path in dict.fromkeys(task.database for task in tasks):
-        stem = Path(path).stem
-        taken[stem] += 1
-        names[path] = stem if taken[stem] == 1 else f"{stem}-{taken[stem]}"
-    return names
-
-
 def _question(place: int, task: Task, database: str) -> dict:
     return {
         "question_id": place,
@@ -85,13 +76,13 @@ def _question(place: int, task: Task, database: str) -> dict:
 
 
 def _query(row: dict) -> str:
-    """Return the query of a prediction; NO_QUERY for none, for nothing but comments, and for one that was denied."""
+    """Return the query of a prediction; NO_QUERY for none, for nothing but comments, and for one that may write."""
     sql = row["sql"] or ""
-    return sql if one_line(sql).strip("; ") and row.get("status") != "denied" else NO_QUERY
+    return sql if one_line(sql).strip("; ") and row.get("status", "ok") in READS else NO_QUERY
 
 
 def _write_lines(file: Path, lines: Iterable[str]) -> None:
-    write_whole(file, "".join(f"{line}\n" for line in lines))
+    write_whole(file, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
 
 
 def _link(folder: Path, names: Mapping[str, str]) -> None:

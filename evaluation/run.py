@@ -1,6 +1,5 @@
 """Stage 4: the same questions for every model, their answers, and whether these return the gold rows."""
 
-import random
 from pathlib import Path
 
 from rich.console import Console
@@ -15,7 +14,7 @@ from evaluation.measure import measure
 from evaluation.official import write_official
 from evaluation.summary import sentences, summarise_run
 from evaluation.table import result_tables
-from tasks.load import load_tasks
+from tasks.load import load_tasks, sample_of_test
 from tasks.show import print_page
 from tasks.task import Task
 
@@ -33,14 +32,14 @@ def evaluate(cfg: Config, fresh: bool = False) -> Path:
     news = _not_measured(cfg.folder / "evaluation", models)
     more = f"going on with {', '.join(news)}, new or trained again since it finished" if news else ""
     begun = begin(cfg, "evaluation", settings, {}, fresh, more)
-    tasks = _questions(cfg)
+    tasks = questions(cfg)
     to_measure = {name: models[name] for name in _not_measured(begun.folder, models)}
     for name, ask in askers(cfg, to_measure):
         measure(cfg, begun.folder, name, fingerprint(models[name]), tasks, ask)
     summary = summarise_run(cfg, begun.folder, tasks, list(models))
     write_json(begun.folder / "summary.json", summary)
     official = begun.folder / "official"
-    if to_measure or not all((official / name).is_dir() for name in models):
+    if to_measure or not all((official / name / "pred.sql").is_file() for name in models):
         answered = {name: read_json(begun.folder / f"{name}.json")["predictions"] for name in models}
         write_official(official, tasks, answered)
     rows = {name: row for name, row in summary.items() if name != "compared"}
@@ -55,18 +54,16 @@ def evaluate(cfg: Config, fresh: bool = False) -> Path:
     return begun.folder / "summary.json"
 
 
-def _questions(cfg: Config) -> list[Task]:
-    """Return the test questions: all of them, or a sample that depends on the seed only, in the order of their ids."""
+def questions(cfg: Config) -> list[Task]:
+    """Return the test questions that are asked; says what was left out of the data."""
     splits = load_tasks(cfg.data, cfg.seed)
-    tasks = sorted(splits.test, key=lambda task: task.task_id)
+    tasks = sample_of_test(splits, cfg.evaluation.questions, cfg.seed)
     if splits.dropped:
         reasons = ", ".join(f"{count} × {reason}" for reason, count in splits.dropped.items())
         say(f"  left out of the data, all parts together: {reasons}")
     if not tasks:
         raise ConfigError("data.test_share: no test question; raise it, or name a test part in data.test_path")
-    if len(tasks) > cfg.evaluation.questions:
-        tasks = random.Random(cfg.seed).sample(tasks, cfg.evaluation.questions)
-    return sorted(tasks, key=lambda task: task.task_id)
+    return tasks
 
 
 def _not_measured(folder: Path, models: dict[str, Origin]) -> list[str]:
@@ -74,5 +71,5 @@ def _not_measured(folder: Path, models: dict[str, Origin]) -> list[str]:
     return [
         name
         for name, origin in models.items()
-        if not (file := folder / f"{name}.json").exists() or read_json(file)["adapter"] != fingerprint(origin)
+        if not (file := folder / f"{name}.json").exists() or read_json(file).get("adapter", "") != fingerprint(origin)
     ]

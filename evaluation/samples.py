@@ -1,9 +1,14 @@
 """Several answers to a question: which one counts, and what more tries are worth."""
 
+from collections import Counter
 from collections.abc import Sequence
+from hashlib import sha256
 from math import comb
 
-from sandbox import Limits, Result, execute_many, same_result
+from sandbox import Limits, Result, execute_many
+
+TOGETHER = 64
+"""Results that are held at one time: each may be 16 MiB."""
 
 Queries = Sequence[str | None]
 
@@ -39,23 +44,40 @@ def vote(databases: Sequence[str], queries: Sequence[Queries], limits: Limits, w
     asked = list(
         dict.fromkeys((database, sql) for database, each in zip(databases, queries, strict=True) for sql in each if sql)
     )
-    results = dict(zip(asked, execute_many(asked, limits, workers), strict=True))
+    marks: dict[tuple[str, str], bytes | None] = {}
+    for start in range(0, len(asked), TOGETHER):
+        some = asked[start : start + TOGETHER]
+        marks |= zip(some, map(mark, execute_many(some, limits, workers)), strict=True)
     return [
-        _largest([results.get((database, sql)) for sql in each])
+        _most_common([marks.get((database, sql)) for sql in each])
         for database, each in zip(databases, queries, strict=True)
     ]
 
 
-def _largest(results: Sequence[Result | None]) -> int:
-    """Return the place of the first result of the largest group of equal ones."""
-    groups: list[list[int]] = []
-    for place, result in enumerate(results):
-        if result is None or not result.runs:
-            continue
-        for group in groups:
-            if same_result(results[group[0]], result, "multiset"):
-                group.append(place)
-                break
-        else:
-            groups.append([place])
-    return max(groups, key=len, default=[0])[0]
+def mark(result: Result) -> bytes | None:
+    """Return what results with the same rows in any order share, floats to ten digits; None for one that did not run.
+
+    One mark a result, as to compare each with each would take hours for hundreds of long ones.
+
+    >>> mark(Result("ok", ("n",), ((3,), (0.1 + 0.2,)))) == mark(Result("ok", ("n",), ((0.3,), (3.0,))))
+    True
+    """
+    if not result.runs:
+        return None
+    width = len(result.rows[0]) if result.rows else len(result.columns)
+    rows = sorted(repr(tuple(map(_rounded, row))) for row in result.rows)
+    return sha256(f"{width} {rows}".encode("utf-8", "backslashreplace")).digest()
+
+
+def _rounded(value: object) -> object:
+    """Return a float to ten digits, and a whole one as the number that it equals; anything else as it is."""
+    if not isinstance(value, float):
+        return value
+    rounded = value if value.is_integer() else float(f"{value:.10g}")
+    return int(rounded) if rounded.is_integer() else rounded
+
+
+def _most_common(marks: Sequence[bytes | None]) -> int:
+    """Return the place of the first of the results that most others equal."""
+    counts = Counter(each for each in marks if each is not None)
+    return marks.index(max(counts, key=counts.__getitem__)) if counts else 0

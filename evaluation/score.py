@@ -63,8 +63,8 @@ def right_samples(tasks: Sequence[Task], queries: Sequence[Queries], cfg: Config
 
 
 def judged_by(cfg: Config) -> dict:
-    """Return the settings that verdicts depend on, but for limits."""
-    return cfg.evaluation.model_dump(include={"judge", "variants"})
+    """Return the settings that verdicts depend on."""
+    return cfg.evaluation.model_dump(include={"judge", "variants"}) | {"limits": cfg.sandbox.limits}
 
 
 def _judge(tasks: Sequence[Task], queries: Sequence[str | None], cfg: Config) -> list[dict]:

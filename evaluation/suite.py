@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from configs.schema import Config
 from sandbox import Limits, judge_many
-from sandbox.variants import variants
+from sandbox.variants import Unvariable, variants
 from tasks.task import Task
 
 
@@ -19,13 +19,16 @@ def right_on_copies(
 ) -> list[bool]:
     """Return which of the right answers are right on up to evaluation.variants copies too; wrong ones stay wrong.
 
-    Where no copy can be made on which the gold query has one answer, the database alone tells.
+    Where no copy can be made, or none on which the gold query has one answer, the database alone tells.
     """
     places = [place for place, is_right in enumerate(right) if is_right]
 
     def copies(place: int) -> list[tuple]:
         task = tasks[place]
-        made = variants(task.database, task.gold_sql, cfg.evaluation.variants)
+        try:
+            made = variants(task.database, task.gold_sql, cfg.evaluation.variants)
+        except Unvariable:
+            return []
         return [(place, (copy, task.gold_sql, queries[place])) for copy in made]
 
     with ThreadPoolExecutor(cfg.sandbox.workers) as side_by_side:

@@ -1,5 +1,6 @@
 """What a run's measurements come to: each model's scores, gold's own, and how the models differ."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,7 @@ from configs.schema import Config
 from configs.screen import say
 from evaluation.compare import compare_predictions, sentence
 from evaluation.errors import GOLD_FAILED
+from evaluation.names import database_names
 from evaluation.score import judge_queries, judged_by, right_samples, summarise
 from tasks.task import Task
 from tasks.trace import render
@@ -18,6 +20,11 @@ from tasks.trace import render
 SHORT = {"base": "base", "sft": "SFT", "rl": "RL"}
 NAMED = 3
 """Gold queries that failed which are named."""
+VERDICT = {"status", "message", "correct", "bird", "soft_f1", "ves", "error"}
+"""What a prediction says once it is judged."""
+ENDED = {"tokens", "seconds", "stopped"}
+NEEDED = {"task_id", "level", "database", "sql"} | ENDED
+"""What it says before, of a model."""
 
 
 def summarise_run(cfg: Config, folder: Path, tasks: Sequence[Task], models: Sequence[str]) -> dict[str, dict]:
@@ -26,7 +33,7 @@ def summarise_run(cfg: Config, folder: Path, tasks: Sequence[Task], models: Sequ
     Reads NAME.json of each model in `folder`.  gold.json, the gold queries judged against themselves, is made where
     it is missing.  Predictions that lack a verdict, as they were measured by an earlier version or their gold query
     did not run, are judged again, so that a limit may be raised afterwards; all of them are where evaluation.judge or
-    evaluation.variants was changed.
+    evaluation.variants or a limit was changed.
     """
     resampling = {"resamples": cfg.evaluation.bootstrap, "seed": cfg.seed}
     by_id = {task.task_id: task for task in tasks}
@@ -69,18 +76,18 @@ def _dollars(server: Server | None, predictions: Sequence[dict]) -> dict[str, fl
     """Return `dollars`, what a server's answers cost, where its prices are known and it counts the tokens."""
     if server is None or server.input_price is None or server.output_price is None:
         return {}
-    if any("prompt_tokens" not in row for row in predictions):
+    if any("prompt_tokens" not in row and "trouble" not in row for row in predictions):
         return {}
-    paid_in = sum(row["prompt_tokens"] for row in predictions) * server.input_price
+    paid_in = sum(row.get("prompt_tokens", 0) for row in predictions) * server.input_price
     return {"dollars": (paid_in + sum(row["tokens"] for row in predictions) * server.output_price) / 1e6}
 
 
-def _gold(task: Task) -> dict:
+def _gold(task: Task, database: str) -> dict:
     """Return the gold query as if a model had answered with it."""
     return {
         "task_id": task.task_id,
         "level": task.level,
-        "database": Path(task.database).stem,
+        "database": database,
         "question": task.question,
         "gold_sql": task.gold_sql,
         "answer": render("", task.gold_sql),
@@ -91,14 +98,14 @@ def _gold(task: Task) -> dict:
 def _judged(file: Path, tasks: Mapping[str, Task], cfg: Config) -> list[dict]:
     """Return the predictions of a file, all with a verdict, which is written there."""
     measured = read_json(file)
-    new = not measured["predictions"]
+    new = file.name == "gold.json" and not _same_golds(measured, tasks)
     if new:
-        measured["predictions"] = [_gold(task) for task in tasks.values()]
-    rows = measured["predictions"]
+        names = database_names(list(tasks.values()))
+        measured["predictions"] = [_gold(task, names[task.database]) for task in tasks.values()]
+    rows = measured.get("predictions")
+    _check(file, rows, tasks)
     if measured.get("judged_by") == judged_by(cfg):
-        rows = [row for row in rows if row.get("error", GOLD_FAILED) == GOLD_FAILED]
-    if unknown := [row["task_id"] for row in rows if row["task_id"] not in tasks]:
-        raise ConfigError(f"{file}: {unknown[0]} is no test question of data any more; measure again with --fresh")
+        rows = [row for row in rows if not row.keys() >= VERDICT or row["error"] == GOLD_FAILED]
     if not rows:
         return measured["predictions"]
     if not new:
@@ -115,6 +122,33 @@ def _judged(file: Path, tasks: Mapping[str, Task], cfg: Config) -> list[dict]:
     measured["judged_by"] = judged_by(cfg)
     write_json(file, measured)
     return measured["predictions"]
+
+
+def _same_golds(measured: dict, tasks: Mapping[str, Task]) -> bool:
+    """Tell whether gold.json holds the gold queries of these very questions."""
+    try:
+        held = [(row["task_id"], row["sql"]) for row in measured["predictions"]]
+    except (KeyError, TypeError):
+        return False
+    return held == [(task.task_id, task.gold_sql) for task in tasks.values()]
+
+
+def _check(file: Path, rows: object, tasks: Mapping[str, Task]) -> None:
+    """Raise ConfigError where the predictions are not of these very questions, each once."""
+    again = "measure again: this model without that file, or all with --fresh"
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and isinstance(row.get("task_id"), str) for row in rows):
+        raise ConfigError(f"{file}: its predictions are not as evaluation writes them; {again}")
+    counts = Counter(row["task_id"] for row in rows)
+    if unknown := [task_id for task_id in counts if task_id not in tasks]:
+        raise ConfigError(f"{file}: {unknown[0]} is no test question of data any more; {again}")
+    if odd := [task_id for task_id in tasks if counts[task_id] != 1]:
+        raise ConfigError(f"{file}: {counts[odd[0]]} predictions for the question {odd[0]}, where 1 is needed; {again}")
+    for row in rows:
+        task = tasks[row["task_id"]]
+        if row.get("question", task.question) != task.question or row.get("gold_sql", task.gold_sql) != task.gold_sql:
+            raise ConfigError(f"{file}: {task.task_id} is another question in data now; {again}")
+        if lacking := NEEDED - row.keys() - (ENDED if file.name == "gold.json" else set()):
+            raise ConfigError(f"{file}: the prediction for {task.task_id} lacks {min(lacking)}; {again}")
 
 
 def _say_broken(golds: Sequence[dict]) -> None:

@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
+
+from tasks.page import one_line
 
 NAMES = {"base": "base", "sft": "SFT", "rl": "SFT + GRPO", "gold": "gold"}
 SHARES = {
@@ -59,7 +62,7 @@ def _cells(row: Mapping) -> dict[str, str]:
 
 def _parts(summary: Mapping[str, dict], name: str, key: str) -> Table:
     counts = {part: scores["questions"] for row in summary.values() for part, scores in row.get(key, {}).items()}
-    table = _table(f"EX % by {name}", *(f"{part} ({count})" for part, count in counts.items()))
+    table = _table(f"EX % by {name}", *(escape(f"{one_line(part, 24)} ({count})") for part, count in counts.items()))
     for model, row in summary.items():
         shares = (row.get(key, {}).get(part, {}).get("ex") for part in counts)
         table.add_row(NAMES.get(model, model), *map(percent, shares))

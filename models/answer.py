@@ -9,7 +9,7 @@ from transformers import StoppingCriteria, StoppingCriteriaList
 from configs.screen import say
 from models.prefix import batch_inputs, families
 from models.said import Answer
-from models.template import prompt_text
+from models.template import prompt_ids
 
 
 class AfterSql(StoppingCriteria):
@@ -48,17 +48,13 @@ def answers(
     come first, so that a batch that doesn't fit fails at once.
     """
     model.eval()
-    ids = [_token_ids(tokenizer, prompt) for prompt in prompts]
+    ids = [prompt_ids(tokenizer, prompt) for prompt in prompts]
     order = [place for family in families(ids) for place in family]
     at_a_time = max(1, batch_size // samples)
     for start in range(0, len(order), at_a_time):
         batch = [place for place in order[start : start + at_a_time] for _ in range(samples)]
         answered = _batch(model, tokenizer, [ids[place] for place in batch], max_new_tokens, temperature)
         yield list(zip(batch, answered, strict=True))
-
-
-def _token_ids(tokenizer, prompt: list[dict[str, str]]) -> list[int]:
-    return tokenizer(prompt_text(tokenizer, prompt), add_special_tokens=False)["input_ids"]
 
 
 def stopping_share(model, tokenizer, prompts: list[list[dict[str, str]]], *, max_new_tokens: int) -> float:

@@ -67,6 +67,7 @@ def card(made: Wanted, account: Mapping, repo: str | None = None) -> str:
         to=made.form,
         rank=cfg.model.lora.r,
         this=NAMES[made.stage],
+        asked="answered greedily" if not cfg.evaluation.temperature else _sampled(cfg),
         judge=Plain(cfg.evaluation.judge),
         held_out=HELD_OUT[cfg.data.split],
         proof=_proof(account),
@@ -206,11 +207,21 @@ def _row(name: str, row: Mapping) -> dict[str, str]:
     return {"name": NAMES[name]} | {key: f"{100 * share:.1f}" for key, share in shares.items()}
 
 
+def _sampled(cfg: Config) -> str:
+    """Return how evaluation sampled."""
+    at = f"sampled at temperature {cfg.evaluation.temperature:g}"
+    most = f"; of {cfg.evaluation.samples} answers the one whose rows most have counts"
+    return f"{at}{most}" if cfg.evaluation.samples > 1 else at
+
+
 def _proof(account: Mapping) -> str:
     if not account["proof"]:
         return "Not made: the answers of this export were compared with those of no adapter."
     text = told(account["proof"])
-    return f"On test questions of the data below, loaded anew from these files, {text}."
+    files = "these files"
+    if account["form"] == "gguf":
+        files = "this file (weights and tokenizer; by transformers, not by llama.cpp, with the merged model's settings)"
+    return f"On test questions of the data below, loaded anew from {files}, {text}."
 
 
 def _prompt_lengths(made: Wanted) -> str:

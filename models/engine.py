@@ -11,12 +11,14 @@ from configs.schema import Model
 from models.load import with_template
 from models.said import Answer
 from models.sources import model_source
-from models.template import prompt_text
+from models.template import prompt_ids
 
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM makes room for; an adapter of another rank takes the next."""
 MEMORY = 0.9
 """Share of the GPU's memory that vLLM may take where nothing is trained beside it."""
+TOGETHER = 512
+"""Answers that vLLM is asked for at a time; it batches them itself, and what came back is kept."""
 
 
 class Engine:
@@ -42,6 +44,7 @@ class Engine:
             seed=seed,
             trust_remote_code=False,
         )
+        self.room = cfg.max_length
         self.adapters: dict[Path, int] = {}
 
     def answers(
@@ -50,11 +53,13 @@ class Engine:
         prompts: list[list[dict[str, str]]],
         *,
         max_new_tokens: int,
-        batch_size: int,
         temperature: float = 0.0,
         samples: int = 1,
     ) -> Iterator[list[tuple[int, Answer]]]:
-        """Yield batches as `models.answer.answers` does; adapter: its folder, None for the base model."""
+        """Yield batches as `models.answer.answers` does; adapter: its folder, None for the base model.
+
+        A prompt that leaves no room for an answer gets an empty one, with its `trouble`.
+        """
         from vllm import SamplingParams
         from vllm.lora.request import LoRARequest
 
@@ -69,9 +74,13 @@ class Engine:
         if adapter:
             number = self.adapters.setdefault(adapter, len(self.adapters) + 1)
             lora = LoRARequest(adapter.parent.name, number, str(adapter.absolute()))
-        ids = [self._token_ids(prompt) for prompt in prompts]
+        ids = [prompt_ids(self.tokenizer, prompt) for prompt in prompts]
         order = sorted(range(len(ids)), key=ids.__getitem__)  # that begin alike, one behind the other
-        at_a_time = max(1, batch_size // samples)
+        if too_long := [place for place in order if len(ids[place]) >= self.room]:
+            why = f"the prompt leaves no room for an answer in model.max_length {self.room}"
+            yield [(place, Answer("", 0, 0.0, False, trouble=why)) for place in too_long for _ in range(samples)]
+        order = [place for place in order if len(ids[place]) < self.room]
+        at_a_time = max(1, TOGETHER // samples)
         for start in range(0, len(order), at_a_time):
             places = order[start : start + at_a_time]
             begun = time.monotonic()
@@ -83,6 +92,3 @@ class Engine:
                 for place, output in zip(places, outputs, strict=True)
                 for one in output.outputs
             ]
-
-    def _token_ids(self, prompt: list[dict[str, str]]) -> list[int]:
-        return self.tokenizer(prompt_text(self.tokenizer, prompt), add_special_tokens=False)["input_ids"]

@@ -22,10 +22,13 @@ def prepare(cfg: Config, *, generates: bool = False) -> None:
 
     generates: this stage generates with vLLM, where the config asks for it.
     """
-    if generates and cfg.model.vllm and importlib.util.find_spec("vllm") is None:
-        raise ConfigError(
-            "model.vllm: vLLM is not installed; pip install -c constraints.txt -e '.[gpu]', or model.vllm=false"
-        )
+    if generates and cfg.model.vllm:
+        for package in ("vllm", *(["vllm_bnb_plugin"] if cfg.model.quantization == "4bit" else [])):
+            if importlib.util.find_spec(package) is None:
+                raise ConfigError(
+                    f"model.vllm: {package} is not installed; pip install -c constraints.txt -e '.[gpu]', "
+                    "or model.vllm=false"
+                )
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

@@ -21,12 +21,11 @@ from configs.screen import say
 from models.adapter import check_adapter
 from models.environment import prepare
 from models.proof import adapter_answers, compared, first_difference, is_enough, proof_questions, told, unquantised
-from models.trained import adapter_folder, newest_adapter, run_config
+from models.trained import ACCOUNT, adapter_folder, newest_adapter, run_config
 from tasks.show import stage_folder
 from tasks.task import Task
 
 Form = Literal["merged", "gguf", "lora"]
-ACCOUNT = "export.json"
 OWN_QUANTISERS = ("f32", "f16", "bf16", "q8_0")
 QUANTISERS = (*OWN_QUANTISERS, "q6_k", "q5_k_m", "q5_k_s", "q4_k_m", "q4_k_s", "q3_k_m")
 ASKED = {

@@ -7,7 +7,8 @@ from configs.files import read_json
 from configs.hub import one_line
 from configs.screen import say
 from models.card import card
-from models.export import ACCOUNT, Wanted, passed
+from models.export import Wanted, passed
+from models.trained import ACCOUNT
 
 
 def push(made: Wanted, folder: Path, repo: str, private: bool) -> None:

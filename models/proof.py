@@ -1,6 +1,5 @@
 """Does an export answer as the adapter did?  Both are asked the same test questions, greedily, and compared."""
 
-import random
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -10,7 +9,7 @@ from configs.errors import ConfigError
 from configs.schema import Config, Model
 from configs.screen import progress
 from sandbox import Limits, judge_many
-from tasks.load import load_tasks
+from tasks.load import load_tasks, sample_of_test
 from tasks.prompt import messages
 from tasks.task import Task
 from tasks.trace import extract_sql
@@ -21,10 +20,10 @@ ENOUGH = 0.9
 
 def proof_questions(cfg: Config, count: int) -> list[Task]:
     """Return test questions, drawn as evaluation draws its own: by the seed, in the order of their ids."""
-    tasks = sorted(load_tasks(cfg.data, cfg.seed).test, key=lambda task: task.task_id)
+    tasks = sample_of_test(load_tasks(cfg.data, cfg.seed), count, cfg.seed)
     if count and not tasks:
         raise ConfigError("the run's data has no test question to compare answers on; --questions 0 goes without")
-    return sorted(random.Random(cfg.seed).sample(tasks, min(count, len(tasks))), key=lambda task: task.task_id)
+    return tasks
 
 
 def unquantised(cfg: Model, dtype: str) -> Model:

@@ -13,6 +13,11 @@ def prompt_text(tokenizer, messages: list[dict[str, str]]) -> str:
     return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
 
 
+def prompt_ids(tokenizer, messages: list[dict[str, str]]) -> list[int]:
+    """Return the tokens of the prompt, as many as the model reads."""
+    return tokenizer(prompt_text(tokenizer, messages), add_special_tokens=False)["input_ids"]
+
+
 def check_template(tokenizer) -> None:
     """Raise ConfigError for a template with which training on answers would teach the wrong thing.
 

@@ -11,6 +11,9 @@ from configs.load import schema_problems
 from configs.schema import Config
 from models.adapter import check_adapter
 
+ACCOUNT = "export.json"
+"""What an export says of itself; under `config`, how it was asked in training."""
+
 
 def run_config(run: Path) -> Config:
     """Return the config that a run's folder was made with, from its config.json."""

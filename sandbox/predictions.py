@@ -15,6 +15,7 @@ Unlike Spider's own script this neither drops DISTINCT nor changes a query in an
 """
 
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence, Set
@@ -257,7 +258,7 @@ def _databases(folder: Path, names: Sequence[str], gold: Path) -> dict[str, Path
     """Return the file of each database."""
     places = {name: (folder / name / f"{name}.sqlite", folder / f"{name}.sqlite") for name in names}
     found = {
-        name: next((file for file in files if "/" not in name and file.is_file()), None)
+        name: next((file for file in files if "/" not in name and os.path.isfile(file)), None)
         for name, files in places.items()
     }
     if missing := [repr(name) for name, file in found.items() if file is None]:

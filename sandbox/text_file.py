@@ -36,7 +36,7 @@ def is_json(text: str) -> bool:
 
 
 def read_json_text(file: Path, text: str) -> object:
-    """Return what the text of a JSON file holds; a key that is there twice is a ConfigError."""
+    """Return what the text of a JSON file holds, a list for one object a line; a key twice is a ConfigError."""
 
     def once(items: list[tuple[str, object]]) -> dict:
         twice = [key for key, times in Counter(key for key, _ in items).items() if times > 1]
@@ -46,11 +46,23 @@ def read_json_text(file: Path, text: str) -> object:
         return dict(items)
 
     try:
+        if _is_lines(text):
+            return [json.loads(line, object_pairs_hook=once) for line in text.split("\n") if line.strip()]
         return json.loads(text, object_pairs_hook=once)
     except ConfigError:
         raise
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{file} is not JSON ({error}); write the file again") from None
+
+
+def _is_lines(text: str) -> bool:
+    r"""Tell whether a text is JSON lines: an object stands whole on its first line, and more follow.
+
+    >>> _is_lines('{"a": 1}\n{"a": 2}'), _is_lines('{"a": 1}'), _is_lines('{\n"a": 1}'), _is_lines('[\n]')
+    (True, False, False, False)
+    """
+    first, _, rest = text.strip().partition("\n")
+    return first.startswith("{") and first.rstrip().endswith("}") and rest.lstrip().startswith("{")
 
 
 def _wide_encoding(raw: bytes) -> str:

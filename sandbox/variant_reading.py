@@ -4,11 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from configs.errors import ConfigError
 from sandbox.databases import Database
 from sandbox.execution import execute, execute_many
 from sandbox.result import Limits, Result
-from sandbox.variant_rows import Data, ForeignKey, Row, Table, orphans, quoted
+from sandbox.variant_rows import Data, ForeignKey, Row, Table, Unvariable, orphans, quoted
 
 ROWS = 300
 """Rows of one table that a variant begins with, besides those that others refer to."""
@@ -21,7 +20,7 @@ LIMITS = Limits(timeout_s=30, max_rows=100_000)
 
 @lru_cache(maxsize=4)
 def read_data(database: Database) -> Data:
-    """Return up to ROWS rows of each table, and all that these refer to; ConfigError where it cannot be read."""
+    """Return up to ROWS rows of each table, and all that these refer to; Unvariable where it cannot be read."""
     made = _rows(database, "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL")
     ours = [row for row in made if row[0] != "trigger" and _is_plain(row)]
     tables = {name.lower(): _read_table(database, name) for kind, name, _ in ours if kind == "table"}
@@ -43,7 +42,7 @@ def _rows(database: Database, sql: str) -> tuple[tuple, ...]:
 
 def _checked(database: Database, result: Result) -> tuple[tuple, ...]:
     if not result.runs:
-        raise ConfigError(f"database {database.path!r} cannot be varied: {result.message}; get a whole copy of it")
+        raise Unvariable(f"database {database.path!r} cannot be varied: {result.message}; get a whole copy of it")
     return result.rows
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from random import Random
 
+from configs.errors import ConfigError
 from sandbox.pool import build
 from sandbox.result import Limits
 
@@ -129,6 +130,10 @@ def make_whole(data: Data) -> None:
                 lost = {id(row) for _, row in orphans(table, key, data.tables)}
                 table.rows = [row for row in table.rows if id(row) not in lost]
                 dropped |= bool(lost)
+
+
+class Unvariable(ConfigError):
+    """A database of which no copy can be made, as its schema needs what SQLite alone has not."""
 
 
 class Unbuildable(Exception):

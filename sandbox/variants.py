@@ -38,7 +38,7 @@ from sandbox.variant_chance import settled, single_subqueries
 from sandbox.variant_changes import change
 from sandbox.variant_query import read_query
 from sandbox.variant_reading import ROWS, read_data
-from sandbox.variant_rows import Unbuildable, image
+from sandbox.variant_rows import Unbuildable, Unvariable, image
 
 FORMAT = 3
 """Raised with each change to what variants look like, so that older ones are not used."""
@@ -78,7 +78,7 @@ def variants(database: Path | str, gold_sql: str, count: int = 4, seed: int = 0)
                 "set PLANQL_CACHE to a folder that can be written"
             ) from None
         except Unbuildable as error:
-            raise ConfigError(f"database {located.path!r} cannot be varied: {error}; get a whole copy of it") from None
+            raise Unvariable(f"database {located.path!r} cannot be varied: {error}; get a whole copy of it") from None
     return tuple(sorted(folder.glob("*.sqlite")))
 
 

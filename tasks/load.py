@@ -75,6 +75,13 @@ def _load_sample(data: Data, seed: int) -> Splits:
     return Splits(*_parts(tasks, split_of), dict(+dropped))
 
 
+def sample_of_test(splits: Splits, count: int, seed: int) -> list[Task]:
+    """Return `count` test questions, or all if there are no more, in the order of their ids; the same for a seed."""
+    tasks = sorted(splits.test, key=lambda task: task.task_id)
+    chosen = random.Random(seed).sample(tasks, count) if len(tasks) > count else tasks
+    return sorted(chosen, key=lambda task: task.task_id)
+
+
 def split_by_database(tasks: list[Task], validation_share: float, test_share: float, seed: int) -> Parts:
     """Return train, validation and test; the shares are shares of the databases, which stay whole.
 

@@ -55,13 +55,13 @@ def test_a_served_model_is_measured_as_any_other(tmp_path):
         said = finished(evaluation(config, url, *prices, "evaluation.servers.small.options.top_k=1"))
     folder = tmp_path / "runs" / "asked" / "evaluation"
     measured, scores = read_json(folder / "small.json"), read_json(folder / "summary.json")["small"]
-    assert (measured["model"], measured["adapter"]) == ("tiny-one", f"tiny-one at {url}")
+    assert (measured["model"], measured["adapter"]) == ("tiny-one", 'tiny-one {"top_k": 1}')
     rows = {int(row["question"].split()[-2]): row for row in measured["predictions"]}
     assert sorted(rows) == sorted(asked) and len(rows) == 9
     kinds = Counter(number % 6 for number in rows)
     assert all(row["correct"] == (number % 6 > 3) for number, row in rows.items())
     assert scores["correct"] == kinds[4] + kinds[5] and scores["silent"] == kinds[0] + kinds[1] > 0
-    assert f"no answer to {scores['silent']} of 9 questions, which count as wrong" in said
+    assert f"{scores['silent']} of 9 questions have no answer" in said and "counts as wrong" in said
     troubles = {number % 6: row["trouble"] for number, row in rows.items() if "trouble" in row}
     assert "malformed" in troubles.get(1, "malformed") and "too long" in troubles.get(0, "too long")
     assert all(row["stopped"] == (number % 6 > 1 and number % 6 != 3) for number, row in rows.items())
@@ -87,6 +87,21 @@ def test_what_is_answered_is_kept_when_the_server_goes(tmp_path):
         said = finished(evaluation(config, again))
     assert not set(first) & set(asked) and len(asked) == 9 - len(first)
     assert "100.0" in said
+
+
+@pytest.mark.slow
+def test_a_server_that_refuses_all_is_no_model_that_is_always_wrong(tmp_path):
+    requests: list[dict] = []
+    with serving(lambda number: (400, "unknown key max_tokens", ""), requests=requests) as (url, asked):
+        config = write_run(tmp_path, url, questions=QUESTIONS, traces=1)
+        said = finished(evaluation(config, url), 2)
+        assert "small: none of 9 questions was answered" in said and "unknown key max_tokens" in said
+    section = "evaluation.servers.small.options"
+    with serving(lambda number: (200, right(number), "stop"), requests=requests) as (url, asked):
+        said = finished(evaluation(config, url, f"{section}.max_tokens=null", f"{section}.max_completion_tokens=99"))
+    assert len(asked) == 9 and "100.0" in said
+    assert "max_tokens" in requests[0] and "max_tokens" not in requests[-1]
+    assert requests[-1]["max_completion_tokens"] == 99
 
 
 @pytest.mark.slow

@@ -76,7 +76,8 @@ def _local(source: Source) -> Responder:
 
 
 def _served(source: Source, server: Server) -> Responder:
-    from models.server import check_server, key_of, served_answers
+    from models.served import served_answers
+    from models.server import check_server, key_of
 
     check_server(server.base_url, key_of(server), server.api_key_env, "server")
     longest = source.cfg.evaluation.max_new_tokens

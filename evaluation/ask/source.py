@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
-from urllib.parse import urlsplit
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -18,14 +17,13 @@ from configs.files import read_json
 from configs.load import schema_problems
 from configs.schema import Config
 from models.adapter import check_adapter
+from models.server import host_of
 from models.sources import MADE_HERE
-from models.trained import adapter_folder, newest_adapter, run_config
+from models.trained import ACCOUNT, adapter_folder, newest_adapter, run_config
 from tasks.show import stage_folder
 
 SERVED_LENGTH = 32_768
 """Longest prompt and answer that a server is taken to allow, tokens, where nothing else is said."""
-ACCOUNT = "export.json"
-"""What an export says of itself; under `config`, how it was asked in training."""
 OPEN = frozenset({"model.dtype", "model.max_length"})
 PLAIN = {
     "name": "ask",
@@ -84,7 +82,7 @@ def find_source(
 
 def _served(run: Path | None, server: Server, changes: Sequence[str]) -> Source:
     """Return a model behind a server; one that is a run or an export here is asked as that was trained."""
-    if urlsplit(server.base_url).scheme not in ("http", "https") or not urlsplit(server.base_url).hostname:
+    if not host_of(server.base_url):
         raise ConfigError(f"--base-url: {server.base_url!r} is not an address; write it as http://host:port/v1")
     settings = {"model": {"name": server.model, "max_length": SERVED_LENGTH}}
     if (Path(server.model) / ACCOUNT).is_file():

@@ -8,11 +8,11 @@ from pathlib import Path
 from configs.errors import ConfigError
 from configs.files import read_json, read_jsonl
 from evaluation.errors import MEANINGS, NO_SQL, RIGHT, message_class
+from evaluation.report.shapes import Compared, Prediction, Scores, Settings, check, problem
 from evaluation.table import NAMES
 from tasks.show import stage_folder
 
 GOLD = "gold"
-NEEDED = ("task_id", "level", "database", "question", "gold_sql", "answer", "status", "correct")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Run:
     compared: dict[str, dict]
     """AFTER-BEFORE → how one model differs from another."""
     predictions: dict[str, list[dict]]
-    """Model → what it answered; each has the keys NEEDED."""
+    """Model → what it answered; each is a shapes.Prediction, with more keys."""
 
     @cached_property
     def errors(self) -> dict[str, Counter]:
@@ -53,6 +53,7 @@ def read_run(asked: str) -> Run:
     """Return the run that is given as its folder, its name in runs/ or its config."""
     folder = stage_folder(asked, "evaluation").parent
     config = _object(folder / "config.json").get("config", {})
+    check(Settings, config, folder / "config.json", "its config is none")
     rl = folder / "rl"
     run = Run(
         name=str(config.get("name") or folder.resolve().name),
@@ -98,20 +99,20 @@ def _evaluation(folder: Path) -> dict:
     summary = _object(folder / "summary.json")
     compared = summary.pop("compared", {})
     for model, row in summary.items():
-        if not isinstance(row, dict) or not {"questions", "ex", "ex_interval", "levels"} <= row.keys():
-            raise ConfigError(
-                f"{folder / 'summary.json'}: {model!r} has not the scores of a model; run evaluation again"
-            )
+        check(Scores, row, folder / "summary.json", f"{model!r} has not the scores of a model")
     predictions = {model: _predictions(folder / f"{model}.json") for model in summary if model != GOLD}
     kept = {model: rows for model, rows in predictions.items() if rows}
-    return {"summary": summary, "compared": compared, "predictions": kept}
+    compared = compared if isinstance(compared, dict) else {}
+    told = {pair: found for pair, found in compared.items() if not problem(Compared, found)}
+    return {"summary": summary, "compared": told, "predictions": kept}
 
 
 def _predictions(path: Path) -> list[dict]:
     rows = _object(path).get("predictions", [])
+    if not isinstance(rows, list):
+        raise ConfigError(f"{path}: its predictions are no list; run evaluation again")
     for number, row in enumerate(rows):
-        if not isinstance(row, dict) or not set(NEEDED) <= row.keys():
-            raise ConfigError(f"{path}: prediction {number} lacks one of {', '.join(NEEDED)}; run evaluation again")
+        check(Prediction, row, path, f"prediction {number} lacks what a report needs")
     return rows
 
 

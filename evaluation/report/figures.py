@@ -112,11 +112,11 @@ def databases(runs: Runs) -> go.Figure | None:
         return None
     names = [name for name, _ in most.most_common()]
     bars = []
-    for place, run in enumerate(runs):
+    for run in runs:
         for model in run.predictions:
             found = {name: counts[run.name, model].get(name, []) for name in names}
             shares = [sum(rights) / len(rights) if rights else None for rights in found.values()]
-            bars.append(_bar(model, place, name_of(model, run, runs), y=list(map(_plain, names)), x=shares))
+            bars.append(_bar(model, run, runs, y=list(map(_plain, names)), x=shares))
             told = [f"{sum(rights)} of {len(rights)}" for rights in found.values()]
             bars[-1].update(orientation="h", customdata=told, hovertemplate="%{x:.1%} (%{customdata})")
     return _lying(_figure(bars, "EX", ""), len(names) * max(20, 9 * len(bars)))
@@ -128,7 +128,7 @@ def tries(runs: Runs) -> go.Figure | None:
     for place, run in enumerate(runs):
         for model, row in run.models.items():
             rows = [{"step": int(k), "share": share} for k, share in row.get("pass_at", {}).items()]
-            colour = MODELS.get(model, OTHERS[0])
+            colour = _colour(model, run)
             lines += _line(rows, "share", name_of(model, run, runs), colour, place, markers=True)
     figure = _figure(lines, "answers, k", "pass@k")
     return figure and figure.update_yaxes(tickformat=".0%", rangemode="tozero")
@@ -140,10 +140,10 @@ def errors(runs: Runs) -> go.Figure | None:
     order = [name for name in (*MEANINGS, *sorted(seen - MEANINGS.keys())) if name in seen]
     labels = [_plain(words(name)) for name in order]
     bars = []
-    for place, run in enumerate(runs):
+    for run in runs:
         for model, counts in run.errors.items():
             shares = [counts[name] / counts.total() for name in order]
-            bars.append(_bar(model, place, name_of(model, run, runs), y=labels, x=shares, orientation="h"))
+            bars.append(_bar(model, run, runs, y=labels, x=shares, orientation="h"))
             bars[-1].update(customdata=[counts[name] for name in order], hovertemplate="%{x:.1%} (%{customdata})")
     return _lying(_figure(bars if order else [], "share of the answers", ""), len(order) * max(20, 9 * len(bars)))
 
@@ -195,19 +195,26 @@ def _smooth(rows: list[dict], key: str, name: str, colour: str, place: int) -> l
     return [raw.update(opacity=0.3, line_width=1, hoverinfo="skip", showlegend=False), strong]
 
 
-def _bar(model: str, place: int, name: str, **more: object) -> go.Bar:
-    colour = MODELS.get(model, OTHERS[0])
-    return go.Bar(name=_plain(name), marker={"color": colour, "pattern_shape": "" if place == 0 else "/"}, **more)
+def _bar(model: str, run: Run, runs: Runs, **more: object) -> go.Bar:
+    shape = "/" if runs.index(run) else ""
+    marker = {"color": _colour(model, run), "pattern_shape": shape}
+    return go.Bar(name=_plain(name_of(model, run, runs)), marker=marker, **more)
+
+
+def _colour(model: str, run: Run) -> str:
+    """Return the colour of a model: of a stage's its own, of others one after the other."""
+    others = [name for name in run.models if name not in MODELS]
+    return MODELS.get(model) or OTHERS[others.index(model) % len(OTHERS)]
 
 
 def _by_part(runs: Runs, key: str) -> go.Figure | None:
     bars = []
-    for place, run in enumerate(runs):
+    for run in runs:
         for model, row in run.models.items():
             found = {_plain(part): told for part, told in row.get(key, {}).items()}
             shares, counts = ([told[each] for told in found.values()] for each in ("ex", "questions"))
             if found:
-                bars.append(_bar(model, place, name_of(model, run, runs), x=list(found), y=shares))
+                bars.append(_bar(model, run, runs, x=list(found), y=shares))
                 bars[-1].update(customdata=counts, hovertemplate="%{y:.1%} of %{customdata}")
     figure = _figure(bars, "", "EX")
     return figure and figure.update_yaxes(tickformat=".0%", rangemode="tozero")
@@ -276,5 +283,5 @@ def _number(value: object) -> bool:
 
 
 def _plain(name: str) -> str:
-    """Return a name in which plotly finds no markup of its own."""
-    return name.replace("&", "&amp;").replace("<", "&lt;")
+    """Return a name in which plotly finds no markup of its own, nor half a surrogate pair, which it refuses."""
+    return name.encode("utf-8", "replace").decode().replace("&", "&amp;").replace("<", "&lt;")

@@ -59,7 +59,7 @@ def render(runs: tuple[Run, ...], keep: int, now: datetime) -> bytes:
         own=own,
         scores=list(_scores(runs)),
         columns=_columns(runs),
-        sampled=max(int(run.config.get("evaluation", {}).get("samples") or 1) for run in runs),
+        asked=_asked(runs),
         differences=list(_differences(runs)),
         figures=[(figure, drawn.layout.height) for figure, drawn in figures],
         drawn={figure.name: json.loads(drawn.to_json()) for figure, drawn in figures},
@@ -68,6 +68,15 @@ def render(runs: tuple[Run, ...], keep: int, now: datetime) -> bytes:
         traces=_packed(_json(traces | {"meanings": MEANINGS})),
     )
     return page.encode("utf-8", "replace")
+
+
+def _asked(runs: tuple[Run, ...]) -> str:
+    """Return in words what the answers are: greedy, sampled, or chosen among several."""
+    settings = [run.config.get("evaluation", {}) for run in runs]
+    most = max(int(each.get("samples") or 1) for each in settings)
+    if most > 1:
+        return f"Of up to {most} sampled answers a question the one whose rows most others have"
+    return "Sampled answers" if any(each.get("temperature") for each in settings) else "Greedy answers"
 
 
 def _columns(runs: tuple[Run, ...]) -> list[tuple[str, str, str]]:
