@@ -8,7 +8,7 @@ from distilabel.typing import ChatType, GenerateOutput
 from openai import APIStatusError, OpenAIError
 
 from distill.ledger import CUT, NO_ANSWER, REFUSED, Answer, note
-from models.server import FAULTY, read_completion, told
+from models.server import FAULTY, MALFORMED, read_completion, told
 
 OPENAI_URL = "https://api.openai.com/v1"
 HUGGING_FACE_URL = "https://router.huggingface.co/v1"
@@ -60,7 +60,7 @@ class ServerLLM(OpenAILLM):
             answer = Answer(None, f"{REFUSED}: {why}", input[-1]["key"])
         except OpenAIError as error:
             return self._silent(told(error, self.api_key.get_secret_value()))
-        except (ValueError, TypeError, AttributeError, LookupError) as error:
+        except MALFORMED as error:
             return self._silent(f"the server's reply is malformed ({type(error).__name__})")
         note(Path(self.folder), answer)
         return said(answer.text, answer.trouble, answer.input_tokens, answer.output_tokens)

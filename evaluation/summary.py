@@ -136,7 +136,8 @@ def _same_golds(measured: dict, tasks: Mapping[str, Task]) -> bool:
 def _check(file: Path, rows: object, tasks: Mapping[str, Task]) -> None:
     """Raise ConfigError where the predictions are not of these very questions, each once."""
     again = "measure again: this model without that file, or all with --fresh"
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and isinstance(row.get("task_id"), str) for row in rows):
+    named = isinstance(rows, list) and all(isinstance(row, dict) and type(row.get("task_id")) is str for row in rows)
+    if not named:
         raise ConfigError(f"{file}: its predictions are not as evaluation writes them; {again}")
     counts = Counter(row["task_id"] for row in rows)
     if unknown := [task_id for task_id in counts if task_id not in tasks]:

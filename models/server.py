@@ -25,6 +25,8 @@ FAULTY = (400, 413, 422)
 """HTTP statuses that are the question's own fault, as it is too long: asking again would not help."""
 MALFORMED = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 """What reading a reply that is no completion raises."""
+MOST_TOLD = 1000
+"""Characters of a server's complaint that are kept; some send whole pages."""
 MOST_TOKENS = 10**9
 """A count beyond is no count."""
 VISIBLE = re.compile("[!-~]*")
@@ -97,8 +99,10 @@ def _counts(completion: "ChatCompletion") -> tuple[int, int] | tuple[()]:
 def told(error: Exception, key: str) -> str:
     """Return what went wrong on one line, without the key: some servers repeat it in their errors."""
     cause = f" ({error.__cause__})" if error.__cause__ else ""
-    text = " ".join(printable(f"{error}{cause}").split())
-    return text.replace(key, "…") if key and key != NO_KEY else text
+    text = f"{error}{cause}"
+    if key and key != NO_KEY:
+        text = text.replace(key, "…")
+    return " ".join(printable(text[:MOST_TOLD]).split())
 
 
 def _is_near(host: str) -> bool:

@@ -8,7 +8,7 @@ from configs.schema import Sandbox
 from rewards.judged import Judged, is_right, once
 from sandbox import Limits, Verdict, judge_many
 from sandbox.judge import Rule
-from sandbox.variants import variants
+from sandbox.variants import Unvariable, variants
 
 
 class Right(NamedTuple):
@@ -37,7 +37,7 @@ def rights(
     owners: list[int] = []
     for place, (sql, verdict) in enumerate(found):
         if copies and sql and verdict.correct is not None and first[place] is not False:
-            made = variants(database[place], gold_sql[place], copies)
+            made = _made(database[place], gold_sql[place], copies)
             items += [(copy, gold_sql[place], sql) for copy in made]
             owners += [place] * len(made)
 
@@ -53,3 +53,11 @@ def rights(
         if results[place].right and verdict.correct is False:
             results[place] = Right(False, copy)
     return results
+
+
+def _made(database: str, gold_sql: str, copies: int) -> tuple[Path, ...]:
+    """Return the copies; none of a database that cannot be varied, which alone tells then."""
+    try:
+        return variants(database, gold_sql, copies)
+    except Unvariable:
+        return ()

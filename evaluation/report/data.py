@@ -99,6 +99,8 @@ def _evaluation(folder: Path) -> dict:
     summary = _object(folder / "summary.json")
     compared = summary.pop("compared", {})
     for model, row in summary.items():
+        if Path(model).name != model:
+            raise ConfigError(f"{folder / 'summary.json'}: {model!r} is no name of a model; run evaluation again")
         check(Scores, row, folder / "summary.json", f"{model!r} has not the scores of a model")
     predictions = {model: _predictions(folder / f"{model}.json") for model in summary if model != GOLD}
     kept = {model: rows for model, rows in predictions.items() if rows}
