@@ -160,6 +160,15 @@ def test_the_traces_hold_all_answers_to_a_question_with_rows_and_schema(page, sh
     }
 
 
+def test_a_page_without_traces_holds_no_question_and_no_answer(run, tmp_path):
+    assert report([str(run), "--no-traces", "--out", str(tmp_path / "bare.html")]) == 0
+    bare = Page(tmp_path / "bare.html")
+    assert bare.cells("scores") == written(run).cells("scores") and len(bare.texts("figure")) > 5
+    everything = bare.html + bare.packed("trace-data") + bare.texts("script", id="figure-data")[0]
+    assert "on the shop?" not in everything and GOLDS[0] not in everything and 'id="traces"' not in everything
+    assert "on the shop?" in written(run).packed("trace-data")
+
+
 def test_nothing_that_a_model_said_is_html(page):
     tags = [tag for tag, _, _ in page.elements]
     assert not {"img", "iframe", "object", "link"} & set(tags)

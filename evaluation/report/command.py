@@ -41,7 +41,7 @@ def _write(args: argparse.Namespace) -> None:
         if error.name not in ("plotly", "jinja2"):
             raise
         raise ConfigError(f"{error.name} is not installed; pip install -e '.[report]' brings it") from None
-    page = render(runs, args.rows, datetime.now())
+    page = render(runs, args.rows if args.traces else None, datetime.now())
     try:
         write_whole(path, page)
     except OSError as error:
@@ -78,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--compare", metavar="RUN2", help="another run, beside the first")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to write it; else report.html in RUN's folder")
     parser.add_argument("--png", type=Path, metavar="DIR", help="write the figures as PNG files, too")
+    parser.add_argument(
+        "--no-traces", dest="traces", action="store_false",
+        help="scores and figures alone, without questions and answers: to publish where the data may not be",
+    )  # fmt: skip
     parser.add_argument(
         "--rows", type=_rows, default=10, metavar="N",
         help="rows of each result that are shown (default %(default)s); 0 runs no query and reads no database",

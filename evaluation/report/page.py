@@ -37,15 +37,15 @@ COLUMNS = (
 """Shares of a model's summary: key, head of the column, what it means."""
 
 
-def render(runs: tuple[Run, ...], keep: int, now: datetime) -> bytes:
+def render(runs: tuple[Run, ...], keep: int | None, now: datetime) -> bytes:
     """Return the report of one run, or of several side by side.
 
-    keep: rows of each result that the browser of traces shows.
+    keep: rows of each result that the browser of traces shows; None: there is none, nor a question in the page.
     """
     plotly = get_plotlyjs()
     own = _script("\n".join((HERE / name).read_text("utf-8") for name in SCRIPTS))
     figures = draw_all(runs)
-    traces = read_traces(runs, keep)
+    traces = {"sources": []} if keep is None else read_traces(runs, keep)
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
