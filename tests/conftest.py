@@ -13,6 +13,7 @@ from configs import folder
 from configs.schema import Lora, Model
 from sandbox import database_file
 from tasks.schema import Schema, read_schema
+from tests import teacher
 from tests.hub import TOKEN
 from tests.processes import ROOT
 from tests.shop import SHOP
@@ -101,3 +102,15 @@ def shop(tmp_path_factory) -> Path:
 def schema(shop) -> Schema:
     """The shop's schema."""
     return read_schema(str(shop))
+
+
+@pytest.fixture(scope="module")
+def cities(tmp_path_factory) -> Path:
+    """The database that the small server of tests.teacher knows the answers to."""
+    return made(tmp_path_factory.mktemp("cities") / "cities.sqlite", teacher.SCRIPT)
+
+
+@pytest.fixture
+def server_key(monkeypatch) -> None:
+    """The key that the small server wants."""
+    monkeypatch.setenv("OPENAI_API_KEY", teacher.KEY)

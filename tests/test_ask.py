@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from configs.evaluation_schema import Server
 from configs.files import read_json, write_json, write_whole
@@ -17,7 +16,6 @@ from evaluation.ask.responder import load
 from evaluation.ask.session import Session
 from evaluation.ask.source import Source, find_source
 from evaluation.run import evaluate
-from models.load import add_adapter, load_model
 from models.progress import save_adapter
 from models.sources import model_source
 from tasks.load import load_tasks
@@ -27,6 +25,9 @@ from tasks.trace import render
 from tests.processes import ROOT, run_light
 from tests.singers import made
 from tests.teacher import KEY, SCRIPT, right, serving
+from tests.untrained import with_random_adapter
+
+pytestmark = pytest.mark.usefixtures("server_key")
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +37,7 @@ def run(tiny, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     cfg = Config(name="trial", runs=str(folder), model=tiny, evaluation=settings, data={"sample_values": 1})
     write_json(cfg.folder / "config.json", {"config": cfg.model_dump(mode="json")})
-    model, tokenizer = load_model(tiny)
-    model = add_adapter(model, tiny, seed=0)
-    torch.manual_seed(0)
-    for name, parameter in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(parameter, std=3.0)
+    model, tokenizer = with_random_adapter(tiny, 3.0)
     model.peft_config["default"].base_model_name_or_path = tiny.name
     save_adapter(model, tokenizer, cfg.folder / "sft" / "adapter")
     with pytest.MonkeyPatch.context() as patch:
@@ -50,18 +46,6 @@ def run(tiny, tmp_path_factory) -> Path:
         patch.setattr("configs.folder.asked", "run.yaml")
         evaluate(cfg)
     return cfg.folder
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch) -> None:
-    """The key that the small server wants."""
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-
-
-@pytest.fixture(scope="module")
-def cities(tmp_path_factory) -> Path:
-    """The database that the small server knows the answers to."""
-    return made(tmp_path_factory.mktemp("cities") / "cities.sqlite", SCRIPT)
 
 
 def asked(run: Path, stage: str | None = None, *changes: str) -> Session:

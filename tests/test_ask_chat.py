@@ -19,20 +19,9 @@ from models.said import Answer
 from tasks.prompt import messages
 from tasks.task import Task
 from tests.processes import ROOT
-from tests.singers import made
-from tests.teacher import KEY, SCRIPT, right, serving
+from tests.teacher import right, serving
 
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch) -> None:
-    """The key that the small server wants."""
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-
-
-@pytest.fixture(scope="module")
-def cities(tmp_path_factory) -> Path:
-    """The database that the small server knows the answers to."""
-    return made(tmp_path_factory.mktemp("cities") / "cities.sqlite", SCRIPT)
+pytestmark = pytest.mark.usefixtures("server_key")
 
 
 def tokens_of(chat: list[dict[str, str]]) -> int:

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from models.answer import answers
-from models.load import add_adapter, load_model
 from models.prefix import batch_inputs, common, families
 from models.template import prompt_text
+from tests.untrained import with_random_adapter
 
 TOKENS = some.lists(some.integers(0, 2), min_size=1, max_size=8)
 
@@ -32,13 +32,7 @@ def test_what_two_prompts_have_in_common(one, other):
 @pytest.fixture(scope="module")
 def loaded(tiny):
     """The tiny model with a random adapter: without one each of its answers repeats one token."""
-    model, tokenizer = load_model(tiny)
-    model = add_adapter(model, tiny, seed=0)
-    torch.manual_seed(0)
-    for name, parameter in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(parameter, std=0.3)
-    return model, tokenizer
+    return with_random_adapter(tiny, 0.3)
 
 
 @pytest.fixture(scope="module")

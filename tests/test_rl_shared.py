@@ -7,9 +7,9 @@ from transformers import StoppingCriteriaList
 from trl import GRPOConfig, GRPOTrainer
 
 from models.answer import AfterSql
-from models.load import add_adapter, load_model
 from rl.ends import EndsAtSql
 from rl.shared import SharedPrompts, shared_logits
+from tests.untrained import with_random_adapter
 
 PROMPTS = [
     [{"role": "user", "content": text}] for text in ("How many cities?", "Name the rivers of Norway.", "Who?", "Which?")
@@ -19,12 +19,7 @@ PROMPTS = [
 @pytest.fixture(scope="module")
 def model(tiny):
     """The tiny model with an adapter that does something, in float64: what differs then is no rounding."""
-    model, tokenizer = load_model(tiny)
-    model = add_adapter(model, tiny, seed=0)
-    torch.manual_seed(0)
-    for name, parameter in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(parameter, std=0.2)
+    model, tokenizer = with_random_adapter(tiny, 0.2)
     return model.double(), tokenizer
 
 
