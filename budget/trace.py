@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from unittest.mock import patch
 
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import get_peft_model
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -20,6 +20,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from budget.shapes import Shape
 from configs.schema import Lora
+from models.load import lora_config
 
 
 class LiveBytes(TorchDispatchMode):
@@ -112,15 +113,7 @@ def adapted(shape: Shape, lora: Lora):
     """Return transformers' model of this shape, in bfloat16, with PEFT's adapter in float32, on the meta device."""
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**shape.config()), dtype=torch.bfloat16)
-        settings = LoraConfig(
-            r=lora.r,
-            lora_alpha=lora.alpha,
-            lora_dropout=lora.dropout,
-            target_modules=lora.targets,
-            use_rslora=lora.rslora,
-            task_type="CAUSAL_LM",
-        )
-        model = get_peft_model(model, settings)
+        model = get_peft_model(model, lora_config(lora))
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()

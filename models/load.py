@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAn
 from transformers.utils.logging import disable_progress_bar
 
 from configs.errors import ConfigError
-from configs.schema import Model
+from configs.schema import Lora, Model
 from models.adapter import check_adapter
 from models.sources import model_source
 
@@ -63,7 +63,12 @@ def add_adapter(model, cfg: Model, *, seed: int, checkpointing: bool = True):
             use_gradient_checkpointing="unsloth" if checkpointing else False,
             random_state=seed,
         )
-    settings = LoraConfig(
+    return get_peft_model(model, lora_config(lora))
+
+
+def lora_config(lora: Lora) -> LoraConfig:
+    """Return the adapter in PEFT's words."""
+    return LoraConfig(
         r=lora.r,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
@@ -71,7 +76,6 @@ def add_adapter(model, cfg: Model, *, seed: int, checkpointing: bool = True):
         use_rslora=lora.rslora,
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(model, settings)
 
 
 def load_adapter(model, folder: Path, cfg: Model) -> None:
