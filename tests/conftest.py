@@ -1,6 +1,7 @@
 """What several test files share: caches, the stages as commands, the tiny models, and two small databases."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -114,3 +115,25 @@ def cities(tmp_path_factory) -> Path:
 def server_key(monkeypatch) -> None:
     """The key that the small server wants."""
     monkeypatch.setenv("OPENAI_API_KEY", teacher.KEY)
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory, shop) -> Path:
+    """A finished run over the shop, see tests.reported."""
+    from tests.reported import make_run  # which loads much
+
+    return make_run(tmp_path_factory.mktemp("reported"), shop)
+
+
+@pytest.fixture
+def part_of(reported, tmp_path) -> Callable[..., Path]:
+    """Return a function that makes a run with only the named files and folders of the whole one."""
+
+    def copied(*names: str) -> Path:
+        for name in names:
+            copy = shutil.copytree if (reported / name).is_dir() else shutil.copy
+            (tmp_path / "part" / name).parent.mkdir(parents=True, exist_ok=True)
+            copy(reported / name, tmp_path / "part" / name)
+        return tmp_path / "part"
+
+    return copied

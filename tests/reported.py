@@ -167,3 +167,10 @@ def many(folder: Path, count: int) -> Path:
     write_json(folder / "evaluation" / "summary.json", summary)
     write_json(folder / "config.json", {"config": {"name": "many", "evaluation": {"bootstrap": 1000}}})
     return folder
+
+
+def refused(capsys, *words: object) -> str:
+    assert report([*map(str, words)]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and err.startswith("report: ")
+    return err
