@@ -22,6 +22,8 @@ OTHER_FILES = 30 * 10**6
 HUB_BYTES = 2
 """Of a parameter of the model: bfloat16, as the hub has it; less where it is kept quantised."""
 WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json")
+UNKNOWN_MILLIONS = 8000
+"""Parameters of a model of which neither shape nor name tells more."""
 SAVE_TOTAL_LIMIT = 2
 """As models.training sets it, which is too heavy to ask."""
 
@@ -37,7 +39,7 @@ def check_disk(cfg: Config) -> Finding:
     kept = [trainer.get("save_total_limit") or SAVE_TOTAL_LIMIT for trainer in (cfg.sft.trainer, cfg.rl.trainer)]
     need = sum((count + 1) * checkpoint + 2 * adapter for count in kept) + LEFT_FREE
     there = _existing(Path(cfg.runs).absolute())
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(there).free + _held(cfg.folder)
     found = (
         f"{free / GB:.1f} GB free in {there}; needed {need / GB:.1f} GB: "
         f"{' and '.join(f'{count} + 1' for count in kept)} checkpoints of {checkpoint / GB:.2f} GB, "
@@ -55,7 +57,7 @@ def check_download(cfg: Config) -> Finding | None:
     from huggingface_hub.constants import HF_HUB_CACHE
 
     shape = _shape(cfg.model.name)
-    weights = shape.parameters if shape else (parameters_by_name(cfg.model.name) or 8000) * 10**6
+    weights = shape.parameters if shape else (parameters_by_name(cfg.model.name) or UNKNOWN_MILLIONS) * 10**6
     need = weights * HUB_BYTES
     there = _existing(Path(HF_HUB_CACHE).absolute())
     free = shutil.disk_usage(there).free
@@ -71,13 +73,27 @@ def to_download(name: str) -> bool:
 
 
 def adapter_parameters(cfg: Config) -> tuple[int, str]:
-    """Return how many weights the adapter has, and how that is known: by the model's shape, or only by its name."""
+    """Return how many weights are trained, and how that is known: by the model's shape, or only by its name."""
     lora = cfg.model.lora
-    if shape := _shape(cfg.model.name):
+    shape = _shape(cfg.model.name)
+    if lora is None:
+        return _all_parameters(cfg.model.name, shape)
+    if shape:
         each = sum(sum(shape.linears[name]) for name in lora.targets if name in shape.linears)
         return shape.layers * lora.r * each, "by the model's shape"
     millions = parameters_by_name(cfg.model.name)
-    return by_size(millions or 8000, lora.r), f"by {millions:,} M in the name" if millions else "taken for 8 B"
+    return by_size(millions or UNKNOWN_MILLIONS, lora.r), _how(millions)
+
+
+def _all_parameters(name: str, shape: Shape | None) -> tuple[int, str]:
+    if shape:
+        return shape.parameters, "by the model's shape"
+    millions = parameters_by_name(name)
+    return (millions or UNKNOWN_MILLIONS) * 10**6, _how(millions)
+
+
+def _how(millions: int | None) -> str:
+    return f"by {millions:,} M in the name" if millions else f"taken for {UNKNOWN_MILLIONS // 1000} B"
 
 
 def by_size(millions: int, r: int) -> int:
@@ -126,6 +142,11 @@ def cached(name: str, file: str) -> Path | None:
     else:
         return None
     return path if path.is_file() else None
+
+
+def _held(folder: Path) -> int:
+    """Return the bytes of the run's own files: a run that goes on has part of what it needs already."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
 
 
 def _existing(folder: Path) -> Path:

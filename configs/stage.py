@@ -22,6 +22,8 @@ example:
   python -m {stage} configs/cpu.yaml name=second-try {override}
 the chain: {chain}
 """
+DOCTOR = "budget.before:check_stage"
+"""Runs before each stage; by its name, as the stages themselves: budget stands above configs."""
 OVERRIDE = {
     "distill": "distill.traces=50",
     "sft": "sft.trainer.learning_rate=1e-4",
@@ -50,6 +52,7 @@ def main(stage: str, about: str, run: str, argv: list[str] | None = None, option
     try:
         cfg = check_config(config, overrides)
         folder.asked = asked
+        _function(DOCTOR)(stage, cfg)
         _function(run)(cfg, fresh, **own)
     except (ConfigError, ModuleNotFoundError) as error:
         complain(stage, error if isinstance(error, ConfigError) else not_installed(error))
