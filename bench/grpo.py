@@ -178,8 +178,8 @@ def _curve(history: list[dict], tokens: dict[int, int], best: Path) -> list[dict
 def _right(model, tokenizer, tasks: Sequence[Task], cfg: Config) -> dict[str, list]:
     """Return for each question [its database, whether the greedy answer is right]."""
     from models.answer import answers
+    from models.held_out import prompt_of
     from models.load import ready_to_answer
-    from rl.prompts import prompt_of
 
     ready_to_answer(model, cfg.model)
     said, settings = {}, cfg.evaluation

@@ -119,7 +119,7 @@ def _shape(name: str) -> Shape | None:
     """Return the model's shape, by its config.json on this machine or by the table; None where neither has it."""
     file = cached(name, "config.json")
     try:
-        return read_shape(file) if file else find_shape(name)
+        return read_shape(file) if file else find_shape(name, hub=False)
     except ConfigError:
         return None
 

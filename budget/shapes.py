@@ -1,11 +1,15 @@
 """The shape of a decoder model: what of its config.json decides how much memory and arithmetic it needs."""
 
 import json
+import os
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from configs.errors import ConfigError
 
+TRUE = {"1", "on", "yes", "true"}
+"""What huggingface_hub takes for yes in an environment variable."""
 LARGEST = 10**7
 """No dimension of a published model comes near it."""
 
@@ -95,23 +99,56 @@ KEYS = {
 """config.json's key → ours."""
 
 TABLE = {
+    "nano": Shape("llama", 4, 128, 352, 4, 2, 32, 3072, True),
+    "tiny": Shape("llama", 2, 64, 128, 4, 2, 16, 2000, True),
     "llama-3.2-3b-instruct": Shape("llama", 28, 3072, 8192, 24, 8, 128, 128_256, True),
     "qwen3-4b-instruct-2507": Shape("qwen3", 36, 2560, 9728, 32, 8, 128, 151_936, True),
     "qwen2.5-coder-7b-instruct": Shape("qwen2", 28, 3584, 18_944, 28, 4, 128, 152_064, False),
     "qwen3-8b": Shape("qwen3", 36, 4096, 12_288, 32, 8, 128, 151_936, False),
     "qwen3-14b": Shape("qwen3", 40, 5120, 17_408, 40, 8, 128, 151_936, False),
+    "llama-3.2-1b-instruct": Shape("llama", 16, 2048, 8192, 32, 8, 64, 128_256, True),
+    "llama-3.1-8b-instruct": Shape("llama", 32, 4096, 14_336, 32, 8, 128, 128_256, False),
+    "qwen2.5-coder-0.5b-instruct": Shape("qwen2", 24, 896, 4864, 14, 2, 64, 151_936, True),
+    "qwen2.5-coder-1.5b-instruct": Shape("qwen2", 28, 1536, 8960, 12, 2, 128, 151_936, True),
+    "qwen2.5-coder-3b-instruct": Shape("qwen2", 36, 2048, 11_008, 16, 2, 128, 151_936, True),
+    "qwen2.5-coder-14b-instruct": Shape("qwen2", 48, 5120, 13_824, 40, 8, 128, 152_064, False),
+    "qwen3-0.6b": Shape("qwen3", 28, 1024, 3072, 16, 8, 128, 151_936, True),
+    "qwen3-1.7b": Shape("qwen3", 28, 2048, 6144, 16, 8, 128, 151_936, True),
     "smollm2-135m": Shape("llama", 30, 576, 1536, 9, 3, 64, 49_152, True),
 }
-"""The profiles' models, from the config.json that their makers publish at huggingface.co/OWNER/NAME: by the name
-without its owner, in small letters, so that `unsloth/Llama-3.2-3B-Instruct` is found, too."""
+"""The profiles' models, from the config.json that their makers publish at huggingface.co/OWNER/NAME, and the two that
+`models.sources` makes: by the name without its owner, in small letters, so that `unsloth/Llama-3.2-3B-Instruct` is
+found, too."""
 
-ALIASES = {"smollm2-135m-instruct": "smollm2-135m"}
+ALIASES = {
+    "smollm2-135m-instruct": "smollm2-135m",
+    "llama-3.2-1b": "llama-3.2-1b-instruct",
+    "llama-3.2-3b": "llama-3.2-3b-instruct",
+    "llama-3.1-8b": "llama-3.1-8b-instruct",
+    "meta-llama-3.1-8b": "llama-3.1-8b-instruct",
+    "meta-llama-3.1-8b-instruct": "llama-3.1-8b-instruct",
+    **{
+        f"qwen2.5{kind}-{size}b{suffix}": f"qwen2.5-coder-{size}b-instruct"
+        for kind in ("", "-coder")
+        for size in ("0.5", "1.5", "3", "7", "14")
+        for suffix in ("", "-instruct")
+    },
+    "qwen3-4b": "qwen3-4b-instruct-2507",
+    "qwen3-4b-thinking-2507": "qwen3-4b-instruct-2507",
+    **{f"qwen3-{size}b-base": f"qwen3-{size}b" for size in ("0.6", "1.7", "8", "14")},
+    "qwen3-4b-base": "qwen3-4b-instruct-2507",
+}
+"""Other names of models of the same shape: base models, and Qwen2.5 without Coder."""
 SUFFIXES = ("-unsloth-bnb-4bit", "-bnb-4bit")
 """What Unsloth adds to the name of a model that it publishes quantised."""
 
 
-def find_shape(name: str) -> Shape:
-    """Return the shape of a model: of a folder with a config.json, or of a name in the table; else ConfigError."""
+def find_shape(name: str, *, hub: bool = True) -> Shape:
+    """Return the shape of a model: of a folder, of a name in the table or in the hub's cache, or as the hub says.
+
+    hub: whether the hub may be asked, for config.json alone; never where HF_HUB_OFFLINE is set.  ConfigError where
+    the shape is not to be had.
+    """
     if Path(name).is_dir():
         return read_shape(Path(name) / "config.json")
     known = name.rpartition("/")[2].lower()
@@ -119,10 +156,36 @@ def find_shape(name: str) -> Shape:
         known = known.removesuffix(suffix)
     if shape := TABLE.get(ALIASES.get(known, known)):
         return shape
+    asked, why = _from_hub(name, hub and os.environ.get("HF_HUB_OFFLINE", "").lower() not in TRUE)
+    if asked:
+        return read_shape(asked)
     raise ConfigError(
-        f"model.name: the shape of {name!r} is not in budget's table ({', '.join(TABLE)}); "
+        f"model.name: the shape of {name!r} is not in budget's table ({', '.join(TABLE)}), and {why}; "
         "give a folder that holds its config.json"
     )
+
+
+def _from_hub(name: str, online: bool) -> tuple[Path | None, str]:
+    """Return the config.json of a model of the hub, from its cache or fetched; else why there is none."""
+    if not find_spec("huggingface_hub"):
+        return None, "huggingface_hub is not installed"
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(name, "config.json")
+        if isinstance(found, str):
+            return Path(found), ""
+        if not online:
+            return None, "the hub's cache has no config.json of it"
+        return Path(hf_hub_download(name, "config.json")), ""
+    except HFValidationError:
+        return None, "the hub has no such name"
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # no network, no such model, gated: all of them OSError's or ValueError's kin
+        return None, f"the hub gave no config.json ({type(error).__name__})"
 
 
 def read_shape(path: Path) -> Shape:

@@ -67,6 +67,8 @@ class Lora(Strict):
     """Names of the linear layers that get an adapter."""
     rslora: bool = False
     """Rank-stabilised scale (Kalajdzievski, 2023)."""
+    dora: bool = False
+    """Train each weight's magnitude beside its direction (Liu et al., 2024): slower, and vLLM can't serve it."""
 
 
 class Model(Strict):
@@ -83,8 +85,8 @@ class Model(Strict):
     """Type of the weights that are not quantised, and of the computation."""
     max_length: int = Field(2048, ge=64)
     """Longest prompt and completion together, tokens."""
-    lora: Lora = Lora()
-    """The adapter."""
+    lora: Lora | None = Lora()
+    """The adapter; `null`: none, and SFT and GRPO train all the model's weights, for small models."""
     vllm: bool = False
     """Generate with vLLM inside Unsloth (shared weights); needs a GPU and the `gpu` extra."""
     vllm_memory: float = Field(0.5, gt=0, lt=1)
@@ -94,6 +96,19 @@ class Model(Strict):
     def _vllm_comes_through_unsloth(self) -> "Model":
         if self.vllm and self.backend != "unsloth":
             raise ValueError("vllm needs backend 'unsloth': TRL's own vLLM cannot share quantised weights")
+        if self.vllm and self.lora and self.lora.dora:
+            raise ValueError("vllm with lora.dora: vLLM has no DoRA; set lora.dora: false, or vllm: false")
+        return self
+
+    @model_validator(mode="after")
+    def _all_weights_are_trained_as_they_are(self) -> "Model":
+        if self.lora is None and self.quantization != "none":
+            raise ValueError(
+                f"lora null trains all weights, and quantization {self.quantization!r} freezes them; set "
+                "quantization: none, or give lora a rank: {r: 16}"
+            )
+        if self.lora is None and self.vllm:
+            raise ValueError("lora null with vllm: vLLM shares frozen weights only; set vllm: false")
         return self
 
 
@@ -104,12 +119,27 @@ class Sft(Strict):
     """Traces per forward pass."""
     accumulation: int = Field(2, ge=1)
     """Forward passes per optimizer step."""
+    auto_batch: bool = False
+    """Where memory runs out, halve micro_batch, raise accumulation by as much, and go on from the last checkpoint."""
+    in_domain_traces: int = Field(0, ge=0)
+    """Training traces set aside to see the loss on databases that are trained on beside that on others; 0: none."""
     early_stopping_patience: int | None = Field(None, ge=1)
-    """Evaluations without a better validation loss before training stops; none: never."""
+    """Evaluations without a better validation loss before training stops; what is kept is the best; none: never."""
     early_stopping_threshold: float = Field(0.0, ge=0)
     """How much lower the validation loss must be to count as better, nats per token."""
+    ex_every: int = Field(0, ge=0)
+    """Steps between measurements of EX on validation questions, for ex.jsonl and the report only; 0: never."""
+    ex_questions: int = Field(32, ge=1)
+    """Questions of the validation databases that EX is measured on, the same for the same seed."""
     trainer: dict[str, Any] = {}
     """Passed through to trl.SFTConfig."""
+
+    @field_validator("trainer")
+    @classmethod
+    def _traces_stay_whole(cls, given: dict[str, Any]) -> dict[str, Any]:
+        if given.get("packing") and given.get("packing_strategy", "bfd") == "wrapped":
+            raise ValueError("packing_strategy 'wrapped' cuts traces and lets each see the one before; use bfd")
+        return given
 
 
 class Reward(Strict):
@@ -231,6 +261,8 @@ class Config(Strict):
                 f"rl.max_prompt_length + rl.max_completion_length = {longest} is more than "
                 f"model.max_length {self.model.max_length}"
             )
+        if self.sft.in_domain_traces and self.data.split == "questions":
+            raise ValueError("sft.in_domain_traces is for data.split 'databases': validation is in domain already")
         if self.distill.repair_share and self.data.answer != "plan":
             raise ValueError(f"distill.repair_share is for data.answer 'plan', not for {self.data.answer!r}; remove it")
         if self.evaluation.max_new_tokens >= self.model.max_length:

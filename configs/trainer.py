@@ -44,6 +44,7 @@ _SFT = {
     "per_device_train_batch_size": "use sft.micro_batch",
     "per_device_eval_batch_size": "use sft.micro_batch",
     "gradient_accumulation_steps": "use sft.accumulation",
+    "auto_find_batch_size": "use sft.auto_batch: it leaves the step as it is",
     "load_best_model_at_end": "use sft.early_stopping_patience: with it the best adapter is kept",
     "metric_for_best_model": "use sft.early_stopping_patience: it watches the validation loss",
     "greater_is_better": "use sft.early_stopping_patience: it watches the validation loss",

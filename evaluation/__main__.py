@@ -5,9 +5,10 @@ import sys
 from configs import stage
 
 ABOUT = """\
-Stage 4: ask the base model, the SFT adapter and the RL adapter the same questions over databases that were not
+Stage 4: ask the base model, the SFT model and the RL model the same questions over databases that were not
 trained on, greedily, and run every answer in the sandbox.
-reads   RUNS/NAME/sft/adapter and RUNS/NAME/rl/adapter (evaluation.models=[base,sft] leaves one out)
+reads   RUNS/NAME/sft/adapter and RUNS/NAME/rl/best or adapter (evaluation.models=[base,sft] leaves one out); without
+        model.lora, model/ in place of adapter/
 writes  RUNS/NAME/evaluation/base.json, sft.json, rl.json (every prediction with its verdict), gold.json, summary.json
 
 `python -m evaluation report RUN` writes RUNS/NAME/report.html: scores, curves and all answers as one page.

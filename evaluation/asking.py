@@ -10,30 +10,29 @@ from configs.evaluation_schema import STAGES, Server
 from configs.files import file_fingerprint
 from configs.schema import Config
 from configs.screen import say
-from models.adapter import check_adapter
 from models.environment import prepare
 from models.said import Answer
 from models.served import served_answers
 from models.server import check_server, key_of
-from models.trained import adapter_folder
+from models.trained import check_trained, last_folder, trained_folder, weights_file
 
 Chat = list[dict[str, str]]
 Ask = Callable[[list[Chat]], Iterator[list[tuple[int, Answer]]]]
 """Chats → batches of (position, answer), evaluation.samples answers a chat, one behind the other."""
 Origin = Path | Server | None
-"""Where a model is: its adapter's folder, its server, or None for the base model."""
+"""Where a model is: the folder of what was trained, its server, or None for the base model."""
 
 
 def origins(cfg: Config) -> dict[str, Origin]:
     """Return where each of evaluation.models is; ConfigError for one that is not there."""
-    return {name: cfg.evaluation.servers.get(name) or _adapter(cfg, name) for name in cfg.evaluation.models}
+    return {name: cfg.evaluation.servers.get(name) or _trained(cfg, name) for name in cfg.evaluation.models}
 
 
 def fingerprint(origin: Origin) -> str | None:
     """Return what tells a model's answers from those of another that had its name."""
     if isinstance(origin, Server):  # at another address it is still the same
         return f"{origin.model} {json.dumps(origin.options, sort_keys=True)}" if origin.options else origin.model
-    return origin and file_fingerprint(origin / "adapter_model.safetensors")
+    return origin and file_fingerprint(weights_file(origin))
 
 
 def askers(cfg: Config, models: Mapping[str, Origin]) -> Iterator[tuple[str, Ask]]:
@@ -49,12 +48,12 @@ def askers(cfg: Config, models: Mapping[str, Origin]) -> Iterator[tuple[str, Ask
 
 
 def _by_trainer(cfg: Config, models: Mapping[str, Path | None]) -> Iterator[tuple[str, Ask]]:
-    """Yield models that Unsloth or transformers load; the base model comes first, before it has an adapter."""
+    """Yield models that Unsloth or transformers load; the base model comes first, before it is another."""
     prepare(cfg)
     import torch
 
     from models.answer import answers
-    from models.load import add_adapter, load_adapter, load_model, ready_to_answer
+    from models.load import load_model, load_trained, ready_to_answer
 
     torch.manual_seed(cfg.seed)
     model, tokenizer = load_model(cfg.model)
@@ -66,12 +65,10 @@ def _by_trainer(cfg: Config, models: Mapping[str, Path | None]) -> Iterator[tupl
 
     if "base" in models:
         yield "base", ask
-    trained = {name: folder for name, folder in models.items() if folder}
-    if trained:
-        model = add_adapter(model, cfg.model, seed=cfg.seed, checkpointing=False)
-    for name, folder in trained.items():
-        load_adapter(model, folder, cfg.model)
-        yield name, ask
+    for name, folder in models.items():
+        if folder:
+            model = load_trained(model, folder, cfg.model, seed=cfg.seed)
+            yield name, ask
 
 
 def _by_vllm(cfg: Config, models: Mapping[str, Path | None]) -> Iterator[tuple[str, Ask]]:
@@ -93,20 +90,19 @@ def _how(cfg: Config) -> dict:
     return cfg.evaluation.model_dump(include={"max_new_tokens", "batch_size", "temperature", "samples"})
 
 
-def _adapter(cfg: Config, name: str) -> Path | None:
-    """Return the folder of the adapter that `name` stands for, None for the base model."""
-    folder = adapter_folder(cfg.folder, name)
+def _trained(cfg: Config, name: str) -> Path | None:
+    """Return the folder of what `name` stands for, None for the base model."""
+    folder = trained_folder(cfg.folder, name, cfg.model)
     if folder is None:
         return None
-    if not (cfg.folder / name / "adapter").is_dir():
-        measured = [
-            each for each in cfg.evaluation.models if each not in STAGES[1:] or (cfg.folder / each / "adapter").is_dir()
-        ]
+    last = {stage: last_folder(cfg.folder, stage, cfg.model) for stage in STAGES[1:]}
+    if not last[name].is_dir():
+        measured = [each for each in cfg.evaluation.models if each not in last or last[each].is_dir()]
         raise ConfigError(
             f"evaluation.models: {folder} is missing; run python -m {name} first, "
             f"or measure what is there: evaluation.models=[{','.join(measured)}]"
         )
-    check_adapter(folder, cfg.model)
+    check_trained(folder, cfg.model)
     return folder
 
 

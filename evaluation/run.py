@@ -67,7 +67,7 @@ def questions(cfg: Config) -> list[Task]:
 
 
 def _not_measured(folder: Path, models: dict[str, Origin]) -> list[str]:
-    """Return the models without a NAME.json that holds the predictions of this very adapter."""
+    """Return the models without a NAME.json that holds the predictions of these very weights."""
     return [
         name
         for name, origin in models.items()

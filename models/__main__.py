@@ -19,14 +19,14 @@ training databases and their SQL (but for those questions that the corpus itself
 minutes, too.  configs/nano.yaml uses it; as model.name: nano it is made once, into the cache.
 """
 EXPORT = """\
-Write the newest adapter of a run (or that of --stage) in a form that other programs load, with a model card, and prove
-it: the export, loaded anew from its files, and the adapter answer the same test questions greedily.  Exit status 1
+Write what a run trained last (or in --stage) in a form that other programs load, with a model card, and prove it: the
+export, loaded anew from its files, and the run's own model answer the same test questions greedily.  Exit status 1
 where fewer than 90 % of the answers are the same.
 
 merged  one model in 16 bit, for transformers and vLLM; its chat template and its ends are those of the training
 gguf    one file for llama.cpp, Ollama and LM Studio: Llama, Qwen2 and Qwen3.  Kinds other than f32, f16, bf16 and
         q8_0 need llama.cpp's program llama-quantize on PATH
-lora    the adapter alone with tokenizer and template, for PEFT and vLLM's --lora-modules
+lora    the adapter alone with tokenizer and template, for PEFT and vLLM's --lora-modules; not where model.lora is null
 hub     the merged model, as a model of the Hugging Face hub (--repo), in one commit; the token comes from HF_TOKEN
 """
 SERVE = """\
@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_run(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("run", metavar="RUN", help="a run's folder, its name in runs/, or its config")
-    parser.add_argument("--stage", choices=get_args(Stage)[1:], help="which adapter (default: the newest)")
+    parser.add_argument("--stage", choices=get_args(Stage)[1:], help="of which stage (default: the newest)")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help=out)
     parser.add_argument("--dtype", choices=["bfloat16", "float16", "float32"], help="of merged (default bfloat16)")
     parser.add_argument(

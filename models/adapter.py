@@ -18,6 +18,7 @@ def check_adapter(folder: Path, cfg: Model) -> None:
         ("model.lora.r", saved["r"], cfg.lora.r),
         ("model.lora.alpha", saved["lora_alpha"], cfg.lora.alpha),
         ("model.lora.rslora", saved["use_rslora"], cfg.lora.rslora),
+        ("model.lora.dora", saved.get("use_dora", False), cfg.lora.dora),
         ("model.lora.targets", sorted(saved["target_modules"]), sorted(cfg.lora.targets)),
     ):
         if was != now:

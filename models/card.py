@@ -14,6 +14,7 @@ from models.export import Wanted
 from models.proof import told
 from models.recipe import data_facts, recipe
 from models.sources import MADE_HERE, needs_no_hub
+from models.trained import kind
 from sandbox import database_file
 from tasks.origin import LICENCES, ON_THE_HUB
 from tasks.prompt import SYSTEM, messages
@@ -65,12 +66,12 @@ def card(made: Wanted, account: Mapping, repo: str | None = None) -> str:
         form=fenced(render("…" if cfg.data.answer != "sql_only" else "", "SELECT …")),
         sample=_sample(made, repo, system, user),
         to=made.form,
-        rank=cfg.model.lora.r,
+        rank=cfg.model.lora and cfg.model.lora.r,
         this=NAMES[made.stage],
         asked="answered greedily" if not cfg.evaluation.temperature else _sampled(cfg),
         judge=Plain(cfg.evaluation.judge),
         held_out=HELD_OUT[cfg.data.split],
-        proof=_proof(account),
+        proof=_proof(account, kind(cfg.model)),
         recipe=recipe(made),
         data=data_facts(made),
         prompt_lengths=_prompt_lengths(made),
@@ -174,7 +175,7 @@ def _sample(made: Wanted, repo: str | None, system: str, user: str) -> Plain:
 
 
 def _metrics(made: Wanted) -> dict[str, object]:
-    """Return the rows of evaluation's summary; `measured`: this very adapter is what its row is of."""
+    """Return the rows of evaluation's summary; `measured`: these very weights are what its row is of."""
     folder = made.run / "evaluation"
     if not (folder / "summary.json").exists():
         return {"metrics": []}
@@ -196,7 +197,7 @@ def _metrics(made: Wanted) -> dict[str, object]:
 
 
 def _measured(folder: Path, stage: str) -> str | None:
-    """Return the fingerprint of the adapter that a row of the summary is of."""
+    """Return the fingerprint of the weights that a row of the summary is of."""
     file = folder / f"{stage}.json"
     return read_json(file).get("adapter") if file.exists() else None
 
@@ -214,10 +215,10 @@ def _sampled(cfg: Config) -> str:
     return f"{at}{most}" if cfg.evaluation.samples > 1 else at
 
 
-def _proof(account: Mapping) -> str:
+def _proof(account: Mapping, trained: str) -> str:
     if not account["proof"]:
-        return "Not made: the answers of this export were compared with those of no adapter."
-    text = told(account["proof"])
+        return "Not made: the answers of this export were compared with no others."
+    text = told(account["proof"], trained)
     files = "these files"
     if account["form"] == "gguf":
         files = "this file (weights and tokenizer; by transformers, not by llama.cpp, with the merged model's settings)"

@@ -36,7 +36,7 @@ def export_run(
     run: str, to: str, stage: Stage | None, out: Path | None, dtype: str | None, questions: int,
     quantization: str | None, repo: str | None, private: bool,
 ) -> int:  # fmt: skip
-    """Write a run's adapter in one form; to the hub it goes as the merged one."""
+    """Write what a run trained in one form; to the hub it goes as the merged one."""
     if (repo is None) == (to == "hub") or (private and to != "hub"):
         raise ConfigError("--to hub and --repo OWNER/NAME go together, and --private with them")
     if quantization and to != "gguf":
@@ -72,7 +72,7 @@ def serve_run(
         print(shlex.join(command))
         return 0
     if not there and not passed(export(made, folder)):
-        say("models: the export answers otherwise than its adapter; --dtype float32 and another --out may mend it")
+        say("models: the export answers otherwise than what was trained; --dtype float32 and another --out may mend it")
     hand_over(command, model, host, port)
     return 0
 
@@ -91,5 +91,5 @@ def _to_hub(made: Wanted, folder: Path, repo: str, private: bool) -> int:
 def _status(proof: dict[str, int] | None, cure: str = "--dtype float32") -> int:
     if passed(proof):
         return 0
-    say(f"models: that is less than 90 %: the export is no stand-in for its adapter; {cure} rounds less")
+    say(f"models: that is less than 90 %: the export is no stand-in for what was trained; {cure} rounds less")
     return 1

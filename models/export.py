@@ -18,10 +18,9 @@ from configs.files import PARTIAL, file_fingerprint, read_json, write_json, writ
 from configs.folder import STATE, commit, versions
 from configs.schema import Config
 from configs.screen import say
-from models.adapter import check_adapter
 from models.environment import prepare
-from models.proof import adapter_answers, compared, first_difference, is_enough, proof_questions, told, unquantised
-from models.trained import ACCOUNT, adapter_folder, newest_adapter, run_config
+from models.proof import compared, first_difference, is_enough, proof_questions, told, trained_answers, unquantised
+from models.trained import ACCOUNT, check_trained, kind, newest_trained, run_config, trained_folder, weights_file
 from tasks.show import stage_folder
 from tasks.task import Task
 
@@ -42,13 +41,13 @@ class Wanted:
     """What is exported, and how.
 
     dtype: of the merged weights.  quantization: of a GGUF file.
-    questions: that adapter and export are compared on; 0: none.
+    questions: that what was trained and the export are compared on; 0: none.
     """
 
     run: Path
     cfg: Config
     stage: Stage
-    adapter: Path
+    trained: Path
     form: Form
     dtype: str = "bfloat16"
     quantization: str = "f16"
@@ -56,8 +55,8 @@ class Wanted:
 
     @property
     def fingerprint(self) -> str:
-        """The SHA-256 of the adapter's weights, as evaluation notes it."""
-        return file_fingerprint(self.adapter / "adapter_model.safetensors")
+        """The SHA-256 of the trained weights, as evaluation notes it."""
+        return file_fingerprint(weights_file(self.trained))
 
     @property
     def file(self) -> str:
@@ -75,11 +74,13 @@ def wanted(asked: str, form: Form, stage: Stage | None, **options: object) -> Wa
     if cfg.name == run.name:  # it may have been made elsewhere
         cfg = cfg.model_copy(update={"runs": str(run.parent)})
     if stage is None:
-        stage, adapter = newest_adapter(run, cfg)
+        stage, trained = newest_trained(run, cfg.model)
     else:
-        adapter = adapter_folder(run, stage)
-        check_adapter(adapter, cfg.model)
-    made = Wanted(run, cfg, stage, adapter, form, **options)
+        trained = trained_folder(run, stage, cfg.model)
+        check_trained(trained, cfg.model)
+    if form == "lora" and cfg.model.lora is None:
+        raise ConfigError(f"--to lora: {run} trained all weights and has no adapter; give --to merged")
+    made = Wanted(run, cfg, stage, trained, form, **options)
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
         raise ConfigError(f"{missing[0]} is not installed; pip install -c constraints.txt -e '.[train,report]'")
     if form == "gguf" and made.quantization not in OWN_QUANTISERS and shutil.which("llama-quantize") is None:
@@ -111,12 +112,12 @@ def export(made: Wanted, out: Path) -> dict[str, int] | None:
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     if proof:
-        say(f"  {told(proof)}")
+        say(f"  {told(proof, kind(made.cfg.model))}")
     return proof
 
 
 def is_current(made: Wanted, folder: Path) -> bool:
-    """Tell whether a merged export is there already, of this very adapter; ConfigError where it is of another."""
+    """Tell whether a merged export is there already, of these very weights; ConfigError where it is of others."""
     if not folder.exists():
         return False
     if not (folder / ACCOUNT).is_file():
@@ -124,7 +125,7 @@ def is_current(made: Wanted, folder: Path) -> bool:
     account = read_json(folder / ACCOUNT)
     if account.get("adapter") != made.fingerprint or account.get("dtype") != made.dtype:
         raise ConfigError(
-            f"{folder} is of {account.get('stage')} in {account.get('dtype')}, and of another adapter or type than "
+            f"{folder} is of {account.get('stage')} in {account.get('dtype')}, and of other weights or type than "
             f"{made.stage} in {made.dtype}; delete it, or give another folder with --out"
         )
     return True
@@ -143,7 +144,7 @@ def _write(made: Wanted, folder: Path, tasks: Sequence[Task]) -> dict[str, int] 
     from models.card import card
 
     if made.form == "gguf":
-        forms.check_convertible(made.cfg.model, made.adapter)
+        forms.check_convertible(made.cfg.model, made.trained)
     proof = _proven(made, folder, tasks)
     state = made.run / made.stage / STATE
     account = {
@@ -163,7 +164,7 @@ def _write(made: Wanted, folder: Path, tasks: Sequence[Task]) -> dict[str, int] 
 
 
 def _proven(made: Wanted, folder: Path, tasks: Sequence[Task]) -> dict[str, int] | None:
-    """Write the weights; return how their answers compare with the adapter's.
+    """Write the weights; return how their answers compare with those of what was trained.
 
     An adapter of quantised weights is exported for those that were released.  So it is asked on both: on the released
     ones it proves the export, and on its own it tells what the change of weights does.
@@ -172,11 +173,11 @@ def _proven(made: Wanted, folder: Path, tasks: Sequence[Task]) -> dict[str, int]
         _made_and_asked(made, folder, tasks)
         return None
     cfg = made.cfg
-    before = evaluated = adapter_answers(cfg, made.adapter, tasks)
+    before = evaluated = trained_answers(cfg, made.trained, tasks)
     if cfg.model.quantization != "none":
         computed = {"merged": made.dtype, "lora": cfg.model.dtype, "gguf": "float32"}[made.form]
         released = unquantised(cfg.model, computed)
-        before = adapter_answers(cfg.model_copy(update={"model": released}), made.adapter, tasks)
+        before = trained_answers(cfg.model_copy(update={"model": released}), made.trained, tasks)
     after = _made_and_asked(made, folder, tasks)
     for line in first_difference(tasks, before, after):
         say(f"  {line}")
@@ -192,13 +193,13 @@ def _made_and_asked(made: Wanted, folder: Path, tasks: Sequence[Task]) -> list[s
     from models import forms
 
     if made.form == "lora":
-        forms.write_lora(made.adapter, folder)
+        forms.write_lora(made.trained, folder)
         return forms.ask_lora(made.cfg, folder, tasks)
     if made.form == "merged":
-        forms.write_merged(made.cfg.model, made.adapter, made.dtype, folder)
+        forms.write_merged(made.cfg.model, made.trained, made.dtype, folder)
         return forms.ask_merged(made.cfg, folder, tasks)
     whole = folder / "merged"
-    forms.write_merged(made.cfg.model, made.adapter, "float32" if made.quantization == "f32" else "float16", whole)
+    forms.write_merged(made.cfg.model, made.trained, "float32" if made.quantization == "f32" else "float16", whole)
     forms.write_gguf(whole, folder / made.file, made.quantization, made.cfg.name)
     told = forms.ask_gguf(made.cfg, folder / made.file, whole, tasks)
     shutil.rmtree(whole)

@@ -28,10 +28,10 @@ TITLE = "the export's answers"
 _PLACE = {"": 0} if torch.cuda.is_available() else None
 
 
-def check_convertible(cfg: Model, adapter: Path) -> None:
+def check_convertible(cfg: Model, trained: Path) -> None:
     """Raise ConfigError for a base model or a tokenizer that has no place in a GGUF file, before anything is merged."""
     check_architecture(AutoConfig.from_pretrained(model_source(cfg.name), trust_remote_code=False))
-    name_of(read_json(adapter / "tokenizer.json"))
+    name_of(read_json(trained / "tokenizer.json"))
 
 
 def ask_merged(cfg: Config, folder: Path, tasks: Sequence[Task]) -> list[str]:

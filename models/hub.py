@@ -8,7 +8,7 @@ from configs.hub import one_line
 from configs.screen import say
 from models.card import card
 from models.export import Wanted, passed
-from models.trained import ACCOUNT
+from models.trained import ACCOUNT, kind
 
 
 def push(made: Wanted, folder: Path, repo: str, private: bool) -> None:
@@ -17,7 +17,7 @@ def push(made: Wanted, folder: Path, repo: str, private: bool) -> None:
 
     account = read_json(folder / ACCOUNT)
     if not passed(account["proof"]):
-        raise ConfigError(f"--repo {repo}: {folder} doesn't answer as its adapter, so it is not sent")
+        raise ConfigError(f"--repo {repo}: {folder} doesn't answer as its {kind(made.cfg.model)}, so it is not sent")
     hub = HfApi()
     files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != "README.md")
     with one_line(f"--repo {repo}"):

@@ -1,9 +1,9 @@
-"""The model in memory, its tokenizer, and its adapter."""
+"""The model in memory, its tokenizer, and what is trained of it: an adapter, or all its weights."""
 
 from pathlib import Path
 
 import torch
-from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
+from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
 from peft import load_peft_weights as read_adapter
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils.logging import disable_progress_bar
@@ -11,20 +11,30 @@ from transformers.utils.logging import disable_progress_bar
 from configs.errors import ConfigError
 from configs.schema import Lora, Model
 from models.adapter import check_adapter
+from models.on_cpu import keep_gradients, say_unquantised
 from models.sources import model_source
+from models.template import with_answers_as_given
+from models.trained import check_trained
 
 
-def load_model(cfg: Model, *, vllm: bool = False):
+def load_model(cfg: Model, *, vllm: bool = False, trains: bool = False, checkpointing: bool = True):
     """Return the base model without an adapter, and its tokenizer (padding on the left, as generation wants).
 
     vllm: give it vLLM's engine, on the same weights.
+    trains, checkpointing: for a training, with or without checkpointing.  Where all weights are trained, they are in
+    float32, whatever `dtype` says, and the computation alone is in `dtype` (on a GPU): with gradients and AdamW's two
+    moments 16 bytes a weight, 2.2 GB for SmolLM2-135M and 51 GB for Llama-3.2-3B, before any activation.
     """
+    whole = trains and cfg.lora is None
+    if whole:
+        cfg = cfg.model_copy(update={"dtype": "float32"})
     disable_progress_bar()  # of the weights moving into memory; a download from the hub still shows its own
     source = model_source(cfg.name)
     try:
         AutoConfig.from_pretrained(source, trust_remote_code=False)  # Unsloth would hide why this fails
         if cfg.backend == "unsloth":
-            model, tokenizer = _with_unsloth(cfg, source, vllm)
+            say_unquantised(cfg)
+            model, tokenizer = _with_unsloth(cfg, source, vllm, whole, checkpointing)
         else:
             model, tokenizer = _with_transformers(cfg, source)
     except OSError as error:  # transformers' word for a model that is not there, or is gated
@@ -32,6 +42,10 @@ def load_model(cfg: Model, *, vllm: bool = False):
         raise ConfigError(
             f"model.name: cannot load {cfg.name!r}: {reason} (a gated model needs HF_TOKEN in the environment)"
         ) from error
+    if whole and "quantization_config" in model.config.to_dict():  # as it is on the hub
+        raise ConfigError(f"model.lora null: {cfg.name} is quantised; name a release that is not, or give lora a rank")
+    if trains:
+        keep_gradients(model)
     return model, with_template(tokenizer)
 
 
@@ -43,7 +57,14 @@ def with_template(tokenizer):
     if tokenizer.chat_template and "strftime_now" in tokenizer.chat_template:
         # Llama 3 puts today's date into each prompt: two stages on two days would see different ones
         tokenizer.chat_template = "{%- set date_string = '26 Jul 2024' %}" + tokenizer.chat_template
+    if tokenizer.chat_template:
+        tokenizer.chat_template = with_answers_as_given(tokenizer.chat_template)
     return tokenizer
+
+
+def trainable(model, cfg: Model, *, seed: int, checkpointing: bool = True):
+    """Return the model with what is trained: a new adapter or, without `lora`, all its own weights."""
+    return add_adapter(model, cfg, seed=seed, checkpointing=checkpointing) if cfg.lora else model
 
 
 def add_adapter(model, cfg: Model, *, seed: int, checkpointing: bool = True):
@@ -60,6 +81,7 @@ def add_adapter(model, cfg: Model, *, seed: int, checkpointing: bool = True):
             lora_dropout=lora.dropout,
             target_modules=lora.targets,
             use_rslora=lora.rslora,
+            use_dora=lora.dora,
             use_gradient_checkpointing="unsloth" if checkpointing else False,
             random_state=seed,
         )
@@ -74,8 +96,36 @@ def lora_config(lora: Lora) -> LoraConfig:
         lora_dropout=lora.dropout,
         target_modules=lora.targets,
         use_rslora=lora.rslora,
+        use_dora=lora.dora,
         task_type="CAUSAL_LM",
     )
+
+
+def load_trained(model, folder: Path, cfg: Model, *, seed: int):
+    """Return the model with what a stage trained; an adapter is added where the model has none yet."""
+    if cfg.lora is None:
+        load_weights(model, folder, cfg)
+        return model
+    if not isinstance(model, PeftModel):
+        model = add_adapter(model, cfg, seed=seed, checkpointing=False)
+    load_adapter(model, folder, cfg)
+    return model
+
+
+def load_weights(model, folder: Path, cfg: Model) -> None:
+    """Put all weights of a saved model into this one, in its type; it then says that it comes from there.
+
+    TRL takes the reference of β > 0 from where a model says it comes from.
+    """
+    check_trained(folder, cfg)
+    saved, loaded = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=model.dtype, trust_remote_code=False, output_loading_info=True
+    )
+    other_size = {name for name, *_ in loaded["mismatched_keys"]}
+    if wrong := sorted(loaded["missing_keys"] | loaded["unexpected_keys"] | other_size):
+        raise ConfigError(f"{folder}: {len(wrong)} weights don't fit, as {wrong[0]}; run its stage again with --fresh")
+    model.load_state_dict(saved.state_dict())
+    model.config._name_or_path = str(folder)
 
 
 def load_adapter(model, folder: Path, cfg: Model) -> None:
@@ -112,14 +162,19 @@ def ready_to_train(model, cfg: Model) -> None:
 
 
 def name_base(model, cfg: Model) -> None:
-    """Make every save of the adapter name its base model as the config does, not by a folder of this machine."""
-    model.peft_config["default"].base_model_name_or_path = cfg.name
+    """Make every save of what is trained name its base as the config does, not by a folder of this machine."""
+    settings = model.peft_config["default"] if cfg.lora else model.config
+    settings.base_model_name_or_path = cfg.name
 
 
-def _with_unsloth(cfg: Model, source: str, vllm: bool):
+def _with_unsloth(cfg: Model, source: str, vllm: bool, whole: bool, checkpointing: bool):
     from unsloth import FastLanguageModel
 
-    engine = {"fast_inference": True, "gpu_memory_utilization": cfg.vllm_memory, "max_lora_rank": cfg.lora.r}
+    options = {}
+    if whole:
+        options = {"full_finetuning": True, "use_gradient_checkpointing": "unsloth" if checkpointing else False}
+    if vllm:
+        options = {"fast_inference": True, "gpu_memory_utilization": cfg.vllm_memory, "max_lora_rank": cfg.lora.r}
     return FastLanguageModel.from_pretrained(
         source,
         max_seq_length=cfg.max_length,
@@ -127,7 +182,7 @@ def _with_unsloth(cfg: Model, source: str, vllm: bool):
         load_in_8bit=cfg.quantization == "8bit",
         dtype=getattr(torch, cfg.dtype),
         trust_remote_code=False,
-        **(engine if vllm else {}),
+        **options,
     )
 
 

@@ -1,4 +1,7 @@
-"""One model of base and adapter, in 16 bit and with nothing of the training in it: what servers and converters read."""
+"""One model, of base and adapter or trained whole, in 16 bit and with nothing of the training in it.
+
+Servers and converters read it.
+"""
 
 from pathlib import Path
 
@@ -8,27 +11,26 @@ from transformers import AutoTokenizer, GenerationConfig
 from configs.errors import ConfigError
 from configs.schema import Model
 from models.answer import end_tokens
-from models.load import add_adapter, load_adapter, load_model
+from models.load import load_model, load_trained
 from models.proof import unquantised
 
 MAX_SHARD = "4GB"
 
 
-def write_merged(cfg: Model, adapter: Path, dtype: str, folder: Path) -> None:
-    """Write the base model with the adapter's update added to its weights, as transformers loads it.
+def write_merged(cfg: Model, trained: Path, dtype: str, folder: Path) -> None:
+    """Write the base model with the adapter's update added to its weights, or the whole one, as transformers loads it.
 
     The base is loaded as it was released, by plain transformers, whatever the adapter was trained with: where it was
     trained on quantised weights, the merged model differs from it by the error of that quantisation.  The update is
     computed in 32 bit and rounded to `dtype`, and so is the sum.
     """
     model, _ = load_model(unquantised(cfg, dtype))
-    tokenizer = AutoTokenizer.from_pretrained(adapter)  # the one of the training, with its template
+    tokenizer = AutoTokenizer.from_pretrained(trained)  # the one of the training, with its template
     quantised = "quantization_config" in model.config.to_dict()  # as it is on the hub
     if quantised:
         model = model.dequantize().to(getattr(torch, dtype))
-    model = add_adapter(model, cfg.model_copy(update={"backend": "transformers"}), seed=0, checkpointing=False)
-    load_adapter(model, adapter, cfg)
-    merged = model.merge_and_unload()
+    model = load_trained(model, trained, cfg.model_copy(update={"backend": "transformers"}), seed=0)
+    merged = model.merge_and_unload() if cfg.lora else model
     broken = [name for name, weight in merged.named_parameters() if not torch.isfinite(weight).all()]
     if broken:
         raise ConfigError(f"{broken[0]} has values that {dtype} can't hold; give --dtype bfloat16")

@@ -6,10 +6,13 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from peft import PeftModel
 from transformers import TrainerCallback
 
 from configs.files import append_jsonl, read_jsonl, write_jsonl
 from configs.screen import progress, say
+
+LOSSES = {"eval_loss": "", "eval_out_of_domain_loss": " out of domain", "eval_in_domain_loss": " in domain"}
 
 
 class Progress(TrainerCallback):
@@ -35,8 +38,9 @@ class Progress(TrainerCallback):
         seconds = round(time.monotonic() - self.begun, 1)
         if state.is_world_process_zero:
             append_jsonl(self.path, {"step": state.global_step, "seconds": seconds} | logs)
-        if "eval_loss" in logs:
-            say(f"  step {state.global_step}: validation loss {logs['eval_loss']:.4f}")
+        for key, words in LOSSES.items():
+            if key in logs:
+                say(f"  step {state.global_step}: validation loss{words} {logs[key]:.4f}")
 
     def on_train_end(self, args, state, control, **_: object) -> None:
         """End the bar."""
@@ -66,11 +70,15 @@ def last_checkpoint(folder: Path) -> str | None:
     return None
 
 
-def save_adapter(model, tokenizer, folder: Path) -> None:
-    """Write adapter and tokenizer to `folder`, whole or not at all; only the trained adapter, no reference copy."""
+def save_trained(model, tokenizer, folder: Path) -> None:
+    """Write what is trained and the tokenizer to `folder`, whole or not at all.
+
+    Of a model with an adapter it is that alone, without the reference's; of another all weights, in one file.
+    """
     aside = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(aside, ignore_errors=True)
-    model.save_pretrained(aside, selected_adapters=["default"])
+    options = {"selected_adapters": ["default"]} if isinstance(model, PeftModel) else {"max_shard_size": "1TB"}
+    model.save_pretrained(aside, **options)
     tokenizer.save_pretrained(aside)
     (aside / "README.md").unlink(missing_ok=True)  # PEFT's card names the model by a folder of this machine
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Does an export answer as the adapter did?  Both are asked the same test questions, greedily, and compared."""
+"""Does an export answer as what was trained did?  Both are asked the same test questions, greedily, and compared."""
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -8,6 +8,7 @@ from pathlib import Path
 from configs.errors import ConfigError
 from configs.schema import Config, Model
 from configs.screen import progress
+from models.trained import kind
 from sandbox import Limits, judge_many
 from tasks.load import load_tasks, sample_of_test
 from tasks.prompt import messages
@@ -31,28 +32,27 @@ def unquantised(cfg: Model, dtype: str) -> Model:
     return cfg.model_copy(update={"backend": "transformers", "vllm": False, "quantization": "none", "dtype": dtype})
 
 
-def adapter_answers(cfg: Config, adapter: Path, tasks: Sequence[Task]) -> list[str]:
-    """Return what the adapter answers on its base, loaded as evaluation loads it.
+def trained_answers(cfg: Config, trained: Path, tasks: Sequence[Task]) -> list[str]:
+    """Return what a stage's model answers, an adapter on its base, loaded as evaluation loads it.
 
     Unsloth changes transformers for the life of a process, so with it this is done in one of its own.
     """
     if cfg.model.backend != "unsloth":
-        return _adapter_answers(cfg, adapter, tasks)
+        return _trained_answers(cfg, trained, tasks)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
-        return alone.submit(_adapter_answers, cfg, adapter, tasks).result()
+        return alone.submit(_trained_answers, cfg, trained, tasks).result()
 
 
-def _adapter_answers(cfg: Config, adapter: Path, tasks: Sequence[Task]) -> list[str]:
+def _trained_answers(cfg: Config, trained: Path, tasks: Sequence[Task]) -> list[str]:
     from models.environment import prepare
 
     prepare(cfg)
-    from models.load import add_adapter, load_adapter, load_model, ready_to_answer
+    from models.load import load_model, load_trained, ready_to_answer
 
     model, tokenizer = load_model(cfg.model)
-    model = add_adapter(model, cfg.model, seed=cfg.seed, checkpointing=False)
-    load_adapter(model, adapter, cfg.model)
+    model = load_trained(model, trained, cfg.model, seed=cfg.seed)
     ready_to_answer(model, cfg.model)
-    return greedy_answers(model, tokenizer, cfg, tasks, "the adapter's answers")
+    return greedy_answers(model, tokenizer, cfg, tasks, f"the {kind(cfg.model)}'s answers")
 
 
 def greedy_answers(model, tokenizer, cfg: Config, tasks: Sequence[Task], title: str) -> list[str]:
@@ -94,11 +94,11 @@ def is_enough(proof: dict[str, int]) -> bool:
     return proof["same"] >= ENOUGH * proof["questions"]
 
 
-def told(proof: dict[str, int]) -> str:
+def told(proof: dict[str, int], trained: str = "adapter") -> str:
     """Return a comparison in words.
 
-    Where the adapter was trained on quantised weights, `evaluated_same` and `evaluated_right` are of it on those, and
-    the rest of it on the weights that were exported.
+    trained: what the export is of, an adapter or a model.  Where an adapter was trained on quantised weights,
+    `evaluated_same` and `evaluated_right` are of it on those, and the rest of it on the weights that were exported.
 
     >>> told({"questions": 20, "same": 19, "adapter_right": 9, "export_right": 10})
     '19 of 20 greedy answers are the same as the adapter gives (right: 9 of the adapter, 10 of the export)'
@@ -110,8 +110,8 @@ def told(proof: dict[str, int]) -> str:
             f"and {proof['evaluated_right']} right"
         )
     return (
-        f"{proof['same']} of {proof['questions']} greedy answers are the same as the adapter gives "
-        f"(right: {proof['adapter_right']} of the adapter, {proof['export_right']} of the export){on_others}"
+        f"{proof['same']} of {proof['questions']} greedy answers are the same as the {trained} gives "
+        f"(right: {proof['adapter_right']} of the {trained}, {proof['export_right']} of the export){on_others}"
     )
 
 
@@ -119,7 +119,7 @@ def first_difference(tasks: Sequence[Task], before: Sequence[str], after: Sequen
     """Return lines that show the first question whose answers differ; none where all are the same."""
     for task, one, other in zip(tasks, before, after, strict=True):
         if one != other:
-            return [f"the first other answer, to {task.task_id}:", f"  adapter: {one!r}", f"  export:  {other!r}"]
+            return [f"the first other answer, to {task.task_id}:", f"  trained: {one!r}", f"  export:  {other!r}"]
     return []
 
 

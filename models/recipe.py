@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from configs.files import read_json
 from configs.folder import STATE
+from configs.schema import Lora
 from configs.scrub import scrubbed
 from tasks.origin import SOURCES
 
@@ -26,8 +27,7 @@ def recipe(made: "Wanted") -> dict[str, str]:
     state = _read(made, made.stage, STATE)
     facts = {
         "base": f"{KEPT[cfg.model.quantization]}, {cfg.model.dtype}, trained with {cfg.model.backend}",
-        "LoRA": f"rank {lora.r}, alpha {lora.alpha}, dropout {lora.dropout:g}, on {', '.join(lora.targets)}"
-        + (", rank-stabilised" if lora.rslora else ""),
+        "trained": _lora(lora) if lora else "all weights, in float32",
         "SFT": _training(f"{cfg.sft.micro_batch * cfg.sft.accumulation} traces a step", cfg.sft.trainer, made, "sft"),
     }
     if made.stage == "rl":
@@ -41,6 +41,12 @@ def recipe(made: "Wanted") -> dict[str, str]:
     facts["versions"] = ", ".join(f"{name} {versions[name]}" for name in VERSIONS if versions.get(name)) or "not noted"
     facts["planql"] = f"commit {state.get('commit') or 'not noted'}"
     return facts
+
+
+def _lora(lora: Lora) -> str:
+    """Return an adapter in words."""
+    kind, scale = "DoRA" if lora.dora else "LoRA", ", rank-stabilised" if lora.rslora else ""
+    return f"{kind}: rank {lora.r}, alpha {lora.alpha}, dropout {lora.dropout:g}, on {', '.join(lora.targets)}{scale}"
 
 
 def data_facts(made: "Wanted") -> dict[str, str]:

@@ -20,10 +20,14 @@ from configs.errors import Stopped
 from configs.ranks import rank
 from configs.screen import say
 from models.progress import Progress
+from models.room import out_of_memory
 
 
 def run(trainer, checkpoint: str | None):
-    """Train to the end and return what the trainer does; at a SIGTERM save the last whole step and raise Stopped."""
+    """Train to the end and return what the trainer does; at a SIGTERM save the last whole step and raise Stopped.
+
+    Where memory runs out before the weights change, that step is saved too, and the error goes on.
+    """
     watch = Watch(trainer)
     trainer.callback_handler.callbacks.insert(1, watch)  # before those that take time between two steps
     before = signal.signal(signal.SIGTERM, watch.hear)
@@ -34,8 +38,10 @@ def run(trainer, checkpoint: str | None):
     except Stopped:
         watch.save()
         raise
-    except RuntimeError:  # torch's word for a first process that is gone
-        if rank() == 0 or not watch.heard:
+    except (RuntimeError, MemoryError) as error:
+        if out_of_memory(error) and watch.alone and not watch.changing:
+            watch.save()
+        if rank() == 0 or not watch.heard:  # else it is torch's word for a first process that is gone
             raise
         watch.save()
         raise Stopped from None

@@ -3,8 +3,13 @@
 from jinja2 import TemplateError
 
 from configs.errors import ConfigError
-from tasks.trace import render
+from tasks.trace import TAGS, render
 
+_ANSWER_TAKEN = (
+    "{%- if messages[-1]['role'] == 'assistant' %}{%- set answer_as_given = messages[-1]['content'] %}"
+    "{%- set messages = messages[:-1] %}{%- set add_generation_prompt = true %}{%- endif %}"
+)
+_ANSWER_GIVEN = "{%- if answer_as_given is defined %}{{ answer_as_given + eos_token + '\n' }}{%- endif %}"
 _PROBE = [{"role": "system", "content": "Plan."}, {"role": "user", "content": "How many?"}]
 
 
@@ -18,12 +23,28 @@ def prompt_ids(tokenizer, messages: list[dict[str, str]]) -> list[int]:
     return tokenizer(prompt_text(tokenizer, messages), add_special_tokens=False)["input_ids"]
 
 
+def with_answers_as_given(template: str) -> str:
+    """Return the template with the last answer written as it stands behind its prompt, then the end token.
+
+    Qwen3's hybrid models (Qwen3-8B, no date in the name) take an answer apart at </think> and write it anew: with
+    another blank line, and with empty thinking before an answer that has none, which then is no `sql_only` any more.
+    Templates that leave thinking alone stay as they are.
+
+    >>> with_answers_as_given("{{ messages[0]['content'] }}")
+    "{{ messages[0]['content'] }}"
+    """
+    if "</think>" not in template or template.startswith(_ANSWER_TAKEN):
+        return template
+    return _ANSWER_TAKEN + template + _ANSWER_GIVEN
+
+
 def check_template(tokenizer) -> None:
     """Raise ConfigError for a template with which training on answers would teach the wrong thing.
 
-    Four things go wrong in the field: the prompt is no prefix of the whole conversation (the loss then starts
+    Five things go wrong in the field: the prompt is no prefix of the whole conversation (the loss then starts
     in the wrong place), the template opens <think> itself (the answer then lacks it), it takes the thinking out
-    of the answer, and no end token follows the answer (the trained model never stops).
+    of the answer, no end token follows the answer (the trained model never stops), and the tokenizer counts a tag
+    among its special tokens (it is then missing from every answer that is read).
     """
     if not tokenizer.chat_template:
         raise ConfigError(f"{tokenizer.name_or_path}: no chat template; take the model's -Instruct release")
@@ -39,6 +60,9 @@ def check_template(tokenizer) -> None:
         raise ConfigError(
             f"{tokenizer.name_or_path}: its chat template opens <think> itself; take a non-thinking release"
         )
+    read = tokenizer.decode(tokenizer(answer, add_special_tokens=False)["input_ids"], skip_special_tokens=True)
+    if lost := [tag for tag in TAGS if tag not in read]:
+        raise ConfigError(f"{tokenizer.name_or_path}: its tokenizer leaves {lost[0]} out of what is said, as special")
     behind = whole.removeprefix(prompt)
     if not behind.startswith(answer):
         raise ConfigError(

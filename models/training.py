@@ -45,7 +45,7 @@ def _reported_as(folder: Path) -> dict[str, str]:
 
 
 def set_up(trainer) -> None:
-    """Take out the trainer's own printing and its model card, stop at NaN, and train the adapter in float32.
+    """Take out the trainer's own printing and its model card, stop at NaN, and keep what is trained in float32.
 
     TRL casts the adapter of a quantised model to bfloat16, in which a step of 1e-5 rounds to nothing.
     """

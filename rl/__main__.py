@@ -5,10 +5,10 @@ import sys
 from configs import stage
 
 ABOUT = """\
-Stage 3: improve the adapter with GRPO: sample a group of answers per question, score each with the rewards,
+Stage 3: improve what SFT trained with GRPO: sample a group of answers per question, score each with the rewards,
 and make the better ones of each group more likely.
-reads   RUNS/NAME/sft/adapter, and the training questions
-writes  RUNS/NAME/rl/adapter, metrics.jsonl, completions.jsonl (each answer with its scores), checkpoint-*
+reads   RUNS/NAME/sft/adapter (model/ where model.lora is null), and the training questions
+writes  RUNS/NAME/rl/adapter (or model/), best/, metrics.jsonl, completions.jsonl (answers and scores), checkpoint-*
 
 `python -m rl show RUN [--step N] [--best | --worst]` prints answers of a run; show --help has its options.
 """

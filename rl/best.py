@@ -1,4 +1,4 @@
-"""Keeping the best: execution accuracy (EX) on the same held-out questions every few steps, and the adapter that led.
+"""Keeping the best: execution accuracy (EX) on the same held-out questions every few steps, and what led.
 
 GRPO's best model is seldom its last one; the reward says little of it, as it is measured on sampled answers to
 questions that are trained on.
@@ -6,9 +6,7 @@ questions that are trained on.
 
 import time
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
-from random import Random
 
 from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback
@@ -16,13 +14,10 @@ from transformers import TrainerCallback
 from configs.files import append_jsonl, read_json, read_jsonl, write_json
 from configs.schema import Config
 from configs.screen import say
-from models.answer import answers
-from models.load import ready_to_answer, ready_to_train
-from models.progress import forget_after, save_adapter
-from rl.prompts import prompt_of, prompt_tokens
-from sandbox import Limits, judge_many
+from models.held_out import held_out as those_held_out
+from models.held_out import measured, right_answers
+from models.progress import forget_after, save_trained
 from tasks.task import Task
-from tasks.trace import extract_sql
 
 
 def held_out(tasks: Sequence[Task], tokenizer, cfg: Config) -> list[Task]:
@@ -30,16 +25,13 @@ def held_out(tasks: Sequence[Task], tokenizer, cfg: Config) -> list[Task]:
 
     Those whose prompt is longer than rl.max_prompt_length are left out, as in training.
     """
-    order = sorted(tasks, key=lambda task: task.task_id)
-    Random(f"held-out-{cfg.seed}").shuffle(order)
-    fit = (task for task in order if prompt_tokens(tokenizer, prompt_of(task, cfg)) <= cfg.rl.max_prompt_length)
-    return sorted(islice(fit, cfg.rl.ex_questions), key=lambda task: task.task_id)
+    return those_held_out(tasks, tokenizer, cfg, cfg.rl.ex_questions, cfg.rl.max_prompt_length)
 
 
 class Best(TrainerCallback):
     """Measures EX before the first step, every `rl.ex_every` steps and after the last; keeps best/ by it.
 
-    folder: the stage's; it gets best.jsonl (step, ex, right, questions, seconds) and best/ (adapter, ex.json).
+    folder: the stage's; it gets best.jsonl (step, ex, right, questions, seconds) and best/ (adapter or model, ex.json).
     """
 
     def __init__(self, folder: Path, trainer, tokenizer, tasks: Sequence[Task], cfg: Config) -> None:
@@ -86,14 +78,13 @@ class Best(TrainerCallback):
         return stop[0]
 
     def _measured(self, model, step: int) -> bool:
-        """Measure, keep the adapter if it leads; return whether patience has come to its end."""
+        """Measure, keep the model if it leads; return whether patience has come to its end."""
         begun, before = time.monotonic(), self.leading
         right = self._right(model)
-        row = {"step": step, "ex": right / len(self.tasks), "right": right, "questions": len(self.tasks)}
-        row["seconds"] = round(time.monotonic() - begun, 1)
+        row = measured(step, right, len(self.tasks), time.monotonic() - begun)
         leads = before is None or row["ex"] >= before["ex"]
         if leads:
-            save_adapter(model, self.tokenizer, self.folder / "best")
+            save_trained(model, self.tokenizer, self.folder / "best")
             write_json(self.folder / "best" / "ex.json", row)
         self.rows.append(row)
         append_jsonl(self.log, row)
@@ -112,14 +103,6 @@ class Best(TrainerCallback):
 
     def _right(self, model) -> int:
         """Return how many questions the model answers with the gold rows, greedy."""
-        rl, prompts = self.cfg.rl, [prompt_of(task, self.cfg) for task in self.tasks]
-        ready_to_answer(model, self.cfg.model)
+        rl = self.cfg.rl
         how = {"max_new_tokens": rl.max_completion_length, "batch_size": rl.prompts_per_step * rl.generations}
-        said = {}
-        for some in answers(model, self.tokenizer, prompts, **how):
-            said |= {place: extract_sql(answer.text) for place, answer in some}
-        ready_to_train(model, self.cfg.model)
-        items = [(task.database, task.gold_sql, said[n]) for n, task in enumerate(self.tasks) if said[n]]
-        limits = Limits(**self.cfg.sandbox.limits)
-        verdicts = judge_many(items, self.cfg.evaluation.judge, limits, self.cfg.sandbox.workers)
-        return sum(verdict.correct is True for verdict in verdicts)
+        return right_answers(model, self.tokenizer, self.tasks, self.cfg, **how)

@@ -9,9 +9,9 @@ from configs.errors import ConfigError
 from configs.files import read_jsonl
 from configs.schema import Config
 from configs.screen import progress
-from models.template import prompt_text
+from models.held_out import prompt_of
+from models.template import prompt_ids
 from rewards.asked import reference_plans
-from tasks.prompt import messages
 from tasks.task import Task
 
 
@@ -20,16 +20,6 @@ def not_contaminated(tasks: Sequence[Task], cfg: Config) -> list[Task]:
     near = cfg.folder / "distill" / "contaminated.jsonl"
     left_out = {row["task_id"] for row in read_jsonl(near)} if near.exists() else set()
     return [task for task in tasks if task.task_id not in left_out]
-
-
-def prompt_of(task: Task, cfg: Config) -> list[dict[str, str]]:
-    """Return the chat that puts a question to the model."""
-    return messages(task, cfg.data.schema_style, cfg.data.sample_values, cfg.data.answer)
-
-
-def prompt_tokens(tokenizer, prompt: list[dict[str, str]]) -> int:
-    """Return the length of a prompt."""
-    return len(tokenizer(prompt_text(tokenizer, prompt), add_special_tokens=False)["input_ids"])
 
 
 def prompts_that_fit(tasks: Sequence[Task], tokenizer, cfg: Config) -> tuple[list[Task], int]:
@@ -41,7 +31,7 @@ def prompts_that_fit(tasks: Sequence[Task], tokenizer, cfg: Config) -> tuple[lis
     fit, lengths = [], []
     with progress("rl: prompts", len(tasks)) as advance:
         for task in tasks:
-            lengths.append(prompt_tokens(tokenizer, prompt_of(task, cfg)))
+            lengths.append(len(prompt_ids(tokenizer, prompt_of(task, cfg))))
             if lengths[-1] <= cfg.rl.max_prompt_length:
                 fit.append(task)
             advance()

@@ -14,7 +14,6 @@ from configs.ranks import processes, rank
 from configs.schema import Config
 from configs.screen import progress, say
 from models.together import from_first, of_all
-from rl.prompts import prompt_of
 from sandbox import Limits, judge_many
 from tasks.task import Task
 from tasks.trace import extract_sql
@@ -74,6 +73,7 @@ def pass_rates(model, tokenizer, tasks: Sequence[Task], cfg: Config, folder: Pat
 def _sampled(model, tokenizer, tasks: Sequence[Task], samples: int, cfg: Config) -> list[dict[str, int]]:
     """Return for each question how many of its sampled answers return the gold rows, and all their tokens."""
     from models.answer import answers  # torch
+    from models.held_out import prompt_of
 
     asked = [task for task in tasks for _ in range(samples)]
     prompts = [prompt_of(task, cfg) for task in asked]

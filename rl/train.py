@@ -1,4 +1,4 @@
-"""Stage 3: improve the SFT adapter with GRPO (Shao et al., 2024, section 4).
+"""Stage 3: improve the SFT model with GRPO (Shao et al., 2024, section 4).
 
 In shapes: P questions per step, G completions of each, B = P × G rewards.
 """
@@ -12,9 +12,9 @@ from configs.ranks import processes, rank
 from configs.schema import Config
 from configs.screen import say
 from configs.stage import begin, finish, wrote
-from models.adapter import check_adapter
 from models.environment import prepare
 from models.together import from_first
+from models.trained import check_trained, last_folder
 from rewards.score import Scorer
 from tasks.load import load_tasks
 from tasks.task import Task
@@ -31,61 +31,71 @@ DEFAULTS = {
 
 Loss, β and temperature are TRL's own: given by name, Unsloth would take them as a wish for more than that.
 """
+ALL_WEIGHTS = {"learning_rate": 1e-6}
+"""In their place without `model.lora`: TRL's default, and what open-r1, Think2SQL and SkyRL-SQL took."""
 
 STOPS = {"stop": ["</sql>"], "include_stop_str_in_output": True}
 """What vLLM is told; elsewhere `rl.ends` stops the answers."""
 
 
 def train(cfg: Config, fresh: bool = False) -> Path:
-    """Improve the SFT adapter; return the folder of the new one."""
+    """Improve what SFT trained, an adapter or the whole model; return the folder of the new one."""
     scorer = Scorer(cfg, failures=cfg.folder / "rl" / "failed_reward.json")
     settings = cfg.model_dump(
         mode="json",
         include={"seed", "data", "model", "rl", "sandbox"},
-        exclude={"rl": {"stop_when_sick": True, "trainer": REPORTING}},
+        exclude={"rl": {"stop_when_sick": True, "micro_batch": True, "trainer": REPORTING}},
     )
-    sft_adapter = cfg.folder / "sft" / "adapter"
+    start, trained = (last_folder(cfg.folder, stage, cfg.model) for stage in ("sft", "rl"))
     if processes() > 1:
         prepare(cfg, generates=True)
-    begun = from_first(lambda: begin(cfg, "rl", settings, {"SFT adapter": sft_adapter}, fresh))
-    adapter = begun.folder / "adapter"
+    begun = from_first(lambda: begin(cfg, "rl", settings, {f"SFT {start.name}": start}, fresh))
     if begun.status == "finished":
-        return adapter
-    check_adapter(sft_adapter, cfg.model)
+        return trained
+    check_trained(start, cfg.model)
     splits = load_tasks(cfg.data, cfg.seed)
 
     prepare(cfg, generates=True)
     from trl import GRPOConfig
 
-    from models.load import add_adapter, load_adapter, load_model, name_base
-    from models.progress import last_checkpoint, save_adapter
+    from models.load import load_adapter, load_model, load_trained, name_base, trainable
+    from models.peak import peak_memory
+    from models.progress import last_checkpoint, save_trained
+    from models.room import out_of_memory
     from models.stopping import run
     from models.training import trainer_config
     from rl.prompts import not_contaminated, prompts_that_fit
+    from rl.room import more_room
 
     args = trainer_config(GRPOConfig, "rl", _options(cfg, begun.folder), cfg.model, cfg.seed)
-    model, tokenizer = load_model(cfg.model, vllm=cfg.model.vllm)
+    checkpointing = args.gradient_checkpointing
+    model, tokenizer = load_model(cfg.model, vllm=cfg.model.vllm, trains=True, checkpointing=checkpointing)
     tasks, left_out = prompts_that_fit(not_contaminated(splits.train, cfg), tokenizer, cfg)
     say(f"  {len(tasks)} questions, {left_out} left out: prompt longer than {cfg.rl.max_prompt_length} tokens")
-    model = add_adapter(model, cfg.model, seed=cfg.seed, checkpointing=args.gradient_checkpointing)
-    load_adapter(model, sft_adapter, cfg.model)
+    model = trainable(model, cfg.model, seed=cfg.seed, checkpointing=checkpointing)
+    model = load_trained(model, start, cfg.model, seed=cfg.seed)
     name_base(model, cfg.model)
     order = _order(cfg, begun.folder, args, model, tokenizer, tasks)
     trainer = _trainer(cfg, begun.folder, args, model, tokenizer, order, scorer)
     best = _best(cfg, begun.folder, trainer, tokenizer, splits.validation)
     checkpoint = from_first(lambda: last_checkpoint(begun.folder))
-    if checkpoint:  # where a reference lies beside the policy, the trainer brings back that one only
+    if checkpoint and cfg.model.lora:  # where a reference lies beside the policy, the trainer brings back that one only
         load_adapter(trainer.model, Path(checkpoint), cfg.model)
-    done = run(trainer, checkpoint)
+    try:
+        done = run(trainer, checkpoint)
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        raise more_room(cfg, error) from error
     if rank():
-        return adapter
-    save_adapter(trainer.model, tokenizer, adapter)
+        return trained
+    save_trained(trainer.model, tokenizer, trained)
     led = best.leading if best else None
     facts = {"best_step": led["step"], "best_ex": led["ex"]} if led else {}
-    finish(begun, steps=done.global_step, questions=len(tasks), left_out=left_out, **facts)
+    finish(begun, steps=done.global_step, questions=len(tasks), left_out=left_out, **facts, **peak_memory())
     size = f"{cfg.rl.prompts_per_step} × {cfg.rl.generations} completions"
-    wrote(begun, f"adapter after {done.global_step} steps of {size}" + _told(led))
-    return adapter
+    wrote(begun, f"{trained.name} after {done.global_step} steps of {size}" + _told(led))
+    return trained
 
 
 def _told(led: dict | None) -> str:
@@ -144,7 +154,7 @@ def _order(cfg: Config, folder: Path, args, model, tokenizer, tasks: list[Task])
 
 
 def _best(cfg: Config, folder: Path, trainer, tokenizer, validation):
-    """Return the callback that keeps the best adapter, added to the trainer; None where there is nothing to go by."""
+    """Return the callback that keeps the best model, added to the trainer; None where there is nothing to go by."""
     from rl.best import Best, held_out
 
     if not cfg.rl.ex_every:
@@ -174,6 +184,7 @@ def _options(cfg: Config, folder: Path) -> dict:
     stops = {"generation_kwargs": STOPS | rl.trainer.get("generation_kwargs", {})} if cfg.model.vllm else {}
     return (
         DEFAULTS
+        | ({} if cfg.model.lora else ALL_WEIGHTS)
         | rl.trainer
         | stops
         | {

@@ -7,7 +7,7 @@ import torch
 from configs.files import write_json, write_jsonl
 from configs.schema import Config, Model
 from models.load import add_adapter, load_model, name_base
-from models.progress import save_adapter
+from models.progress import save_trained
 
 INTERVAL = [0.25, 0.75]
 
@@ -42,4 +42,4 @@ def random_adapter(cfg: Model, folder: Path, seed: int) -> None:
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=3.0)
-    save_adapter(model, tokenizer, folder)
+    save_trained(model, tokenizer, folder)

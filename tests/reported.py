@@ -84,6 +84,8 @@ def _train(folder: Path) -> None:
     write_json(folder / "distill" / "stats.json", {"train": {"delivered": 40}, "seconds": 12.5, "dollars": 1.25})
     sft = [{"step": n, "seconds": 2.0 * n, "loss": 3 / n, "num_tokens": 100 * n} for n in range(1, 31)]
     write_jsonl(folder / "sft" / "metrics.jsonl", [*sft, {"step": 30, "seconds": 61, "eval_loss": 0.2}])
+    ex = [{"step": n, "ex": n / 60, "right": n, "questions": 60, "seconds": 1.0} for n in (0, 30)]
+    write_jsonl(folder / "sft" / "ex.jsonl", ex)
     rl = [
         {"step": n, "seconds": 5.0 * n, "loss": 0.1, "reward": 0.1 * n, "rewards/sql_execution/mean": 0.05 * n}
         | {f"rewards/{HOSTILE}/mean": 0.5, "completions/mean_length": 40.0 + n, "frac_reward_zero_std": 0.25}

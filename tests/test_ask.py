@@ -16,7 +16,7 @@ from evaluation.ask.responder import load
 from evaluation.ask.session import Session
 from evaluation.ask.source import Source, find_source
 from evaluation.run import evaluate
-from models.progress import save_adapter
+from models.progress import save_trained
 from models.sources import model_source
 from tasks.load import load_tasks
 from tasks.prompt import messages
@@ -39,7 +39,7 @@ def run(tiny, tmp_path_factory) -> Path:
     write_json(cfg.folder / "config.json", {"config": cfg.model_dump(mode="json")})
     model, tokenizer = with_random_adapter(tiny, 3.0)
     model.peft_config["default"].base_model_name_or_path = tiny.name
-    save_adapter(model, tokenizer, cfg.folder / "sft" / "adapter")
+    save_trained(model, tokenizer, cfg.folder / "sft" / "adapter")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("configs.folder._locks", {})
         patch.setattr("configs.folder._begun", {})
@@ -189,7 +189,7 @@ def served_as(folder: Path) -> Source:
 def test_a_model_folder_and_an_export_that_tells_how_it_is_asked(run, cities, tmp_path):
     folder = model_source("tiny")
     plain = find_source(folder)
-    assert (plain.adapter, plain.cfg.model.quantization, plain.cfg.data.sample_values) == (None, "none", 3)
+    assert (plain.trained, plain.cfg.model.quantization, plain.cfg.data.sample_values) == (None, "none", 3)
     assert load(plain).room == 4096 - 512  # the model's own length
     assert load(find_source(folder, changes=["model.max_length=600"])).room == 88
     export = tmp_path / "lora"

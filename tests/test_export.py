@@ -21,7 +21,7 @@ from models.__main__ import main
 from models.card import card
 from models.export import wanted
 from models.load import load_model
-from models.proof import adapter_answers, greedy_answers, proof_questions
+from models.proof import greedy_answers, proof_questions, trained_answers
 from tests.exported import make_run, random_adapter
 from tests.hub import TOKEN, hub
 from tests.processes import ROOT, run_light
@@ -53,7 +53,7 @@ def test_the_merged_model_answers_as_its_adapter(run, merged):
     tasks = proof_questions(other.cfg, 10)
     model, tokenizer = AutoModelForCausalLM.from_pretrained(merged), AutoTokenizer.from_pretrained(merged)
     told = greedy_answers(model, tokenizer, other.cfg, tasks, "merged")
-    assert len(set(told)) > 5 and told != adapter_answers(other.cfg, other.adapter, tasks)  # they do differ
+    assert len(set(told)) > 5 and told != trained_answers(other.cfg, other.trained, tasks)  # they do differ
     assert model.dtype == torch.float32 and not hasattr(model, "peft_config")
 
 
@@ -221,7 +221,7 @@ def test_an_export_that_answers_otherwise_is_told_and_not_sent(run, tmp_path, on
     told = capsys.readouterr().err
     same = read_json(out / "export.json")["proof"]["same"]
     assert same < 9 and f"{same} of 10 greedy answers are the same" in told and "less than 90 %" in told
-    assert "the first other answer, to " in told and "  adapter: '" in told
+    assert "the first other answer, to " in told and "  trained: '" in told
     assert f"{same} of 10 greedy answers are the same" in (out / "README.md").read_text()
     with hub() as here:
         online(here.url)

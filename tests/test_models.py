@@ -14,7 +14,7 @@ from configs.stage import begin
 from models.adapter import check_adapter
 from models.answer import answers
 from models.load import add_adapter, load_adapter, load_model, name_base
-from models.progress import forget_after, last_checkpoint, save_adapter
+from models.progress import forget_after, last_checkpoint, save_trained
 from models.sources import CHATML, model_source
 from models.template import check_template, prompt_text
 
@@ -81,7 +81,7 @@ def a_trained_adapter(tiny, folder) -> dict[str, torch.Tensor]:
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter)
-    save_adapter(model, tokenizer, folder)
+    save_trained(model, tokenizer, folder)
     return {name: parameter.data for name, parameter in model.named_parameters() if "lora_" in name}
 
 
@@ -149,11 +149,11 @@ def test_an_adapter_is_saved_whole_or_not_at_all(tiny, tmp_path):
     model, tokenizer = load_model(tiny)
     model = add_adapter(model, tiny, seed=3)
     with pytest.raises(KeyboardInterrupt):
-        save_adapter(model, Cut(), folder)
+        save_trained(model, Cut(), folder)
     after = load_file(folder / "adapter_model.safetensors")
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert begin(Config(name="trial", runs=str(tmp_path)), "sft", {}, {}).status == "resume"
-    save_adapter(model, tokenizer, folder)
+    save_trained(model, tokenizer, folder)
     assert {path.name for path in begun.folder.iterdir()} == {"adapter", "state.json"}  # nothing half-written is left
     after = load_file(folder / "adapter_model.safetensors")
     assert not all(torch.equal(before[name], after[name]) for name in before)

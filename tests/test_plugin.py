@@ -79,13 +79,13 @@ def first_adapter(folder: Path) -> None:
     """Write what an SFT run leaves behind, with nothing learned."""
     from configs.load import load_config
     from models.load import add_adapter, load_model, name_base
-    from models.progress import save_adapter
+    from models.progress import save_trained
 
     settings = load_config("run.yaml").model
     model, tokenizer = load_model(settings)
     model = add_adapter(model, settings, seed=0)
     name_base(model, settings)
-    save_adapter(model, tokenizer, folder / "adapter")
+    save_trained(model, tokenizer, folder / "adapter")
     write_json(folder / "state.json", {"status": "finished"})
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from configs.load import load_config
 from rewards import BUILTIN, load_reward
+from tests.documents import missing_from
 from tests.processes import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -18,12 +19,12 @@ def test_it_is_short_and_finished():
 
 
 def test_its_commands_and_files_exist():
-    for module in re.findall(r"python -m (\w+)", README):
-        assert (ROOT / module / "__main__.py").exists(), module
-    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert set(re.findall(r"^ +make (\w+)", README, re.MULTILINE)) <= set(targets)
-    for path in re.findall(r"configs/[\w.-]+\.yaml|docs/[\w.-]+\.md", README):
-        assert (ROOT / path).exists(), path
+    assert missing_from(README) == []
+    assert missing_from("python -m nosuch\n    make tea\nconfigs/cloud/no.yaml") == [
+        "nosuch",
+        "tea",
+        "configs/cloud/no.yaml",
+    ]
 
 
 def test_every_profile_and_reward_is_in_it():

@@ -82,7 +82,7 @@ def test_every_figure_that_has_data_is_there_with_that_data(page, run):
     (loss, validation) = drawn["loss"]["data"]
     assert loss["y"] == [row["loss"] for row in read_jsonl(run / "sft" / "metrics.jsonl") if "loss" in row]
     assert (validation["x"], validation["y"]) == ([30], [0.2])
-    assert drawn["held-out"]["data"][0]["y"] == [0, 0.25, 0.75]
+    assert drawn["held-out"]["data"][0]["y"] == [0, 0.25, 0.75] and drawn["sft-held-out"]["data"][0]["y"] == [0, 0.5]
     rewards = {trace["name"]: trace["y"] for trace in drawn["rewards"]["data"] if trace.get("showlegend", True)}
     assert len(rewards) == 3 and {"sum, weighted", "sql_execution"} <= rewards.keys()
     levels = read_json(run / "evaluation" / "summary.json")["rl"]["levels"]

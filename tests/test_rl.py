@@ -12,7 +12,7 @@ from configs.errors import ConfigError
 from configs.files import read_json, read_jsonl, write_json, write_whole
 from configs.schema import Config, Model, Reward, Rl
 from models.load import add_adapter, load_adapter, load_model, name_base
-from models.progress import save_adapter
+from models.progress import save_trained
 from models.sources import model_source
 from models.training import trainer_config
 from rl import train as stage
@@ -61,7 +61,7 @@ def sft_adapter(tiny, tmp_path_factory) -> Path:
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.3)
-    save_adapter(model, tokenizer, folder)
+    save_trained(model, tokenizer, folder)
     return folder
 
 

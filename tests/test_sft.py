@@ -13,28 +13,10 @@ from models.load import add_adapter, load_adapter, load_model
 from models.template import prompt_text
 from models.training import trainer_config
 from sft import train as stage
+from sft.options import options
+from sft.traces import dataset
 from tasks.trace import parse, render
-
-QUESTIONS = {
-    "How many trips?": render("open trips\ndeliver count(*)", "SELECT count(*) FROM trips"),
-    "Which stations?": render("open stations\ndeliver stations.name", "SELECT name FROM stations"),
-    "Which trips after 2023?": render(
-        'open trips\nfilter "after 2023": trips.year > 2023\ndeliver trips.id', "SELECT id FROM trips WHERE year > 2023"
-    ),
-}
-
-
-def trace(question: str, answer: str, split: str = "train") -> dict:
-    """Return a line of traces.jsonl, as far as the stage reads it."""
-    messages = [
-        {"role": "system", "content": "Plan, then SQL."},
-        {"role": "user", "content": question},
-        {"role": "assistant", "content": answer},
-    ]
-    return {"split": split, "messages": messages}
-
-
-TRACES = [trace(question, answer) for question, answer in QUESTIONS.items()]
+from tests.learned import QUESTIONS, TRACES, trace
 
 
 def config(tmp_path, model: Model, sft: Sft | None = None, traces: list[dict] = TRACES) -> Config:
@@ -49,9 +31,8 @@ def trainer_of(cfg: Config):
     from trl import SFTConfig, SFTTrainer
 
     model, tokenizer = load_model(cfg.model)
-    data = stage._dataset(TRACES, "train", tokenizer, cfg.model.max_length)
-    options = stage._options(cfg, cfg.folder / "sft", validates=False)
-    args = trainer_config(SFTConfig, "sft", options, cfg.model, cfg.seed)
+    data = dataset(TRACES, "train", tokenizer, cfg.model.max_length)
+    args = trainer_config(SFTConfig, "sft", options(cfg, cfg.folder / "sft", validates=False), cfg.model, cfg.seed)
     model = add_adapter(model, cfg.model, seed=0)
     return SFTTrainer(model=model, processing_class=tokenizer, train_dataset=data, args=args), tokenizer
 
@@ -77,12 +58,12 @@ def test_the_loss_is_on_the_answer_and_its_end_token_and_on_nothing_else(tiny, t
 def test_too_long_traces_are_left_out_whole_and_counted(tiny, capsys):
     _, tokenizer = load_model(tiny)
     rows = [*TRACES, trace("How many?", render("open trips\n" * 200, "SELECT 1"))]
-    data = stage._dataset(rows, "train", tokenizer, 256)
+    data = dataset(rows, "train", tokenizer, 256)
     assert len(data) == 3 and data[0]["completion"][0]["content"] == QUESTIONS["How many trips?"]
     assert "train: 3 traces" in (said := capsys.readouterr().err) and "1 left out as longer than 256" in said
-    assert stage._dataset(rows, "validation", tokenizer, 256) is None
+    assert dataset(rows, "validation", tokenizer, 256) is None
     with pytest.raises(ConfigError, match=r"model\.max_length 8: every train trace is longer, the shortest has"):
-        stage._dataset(rows, "train", tokenizer, 8)
+        dataset(rows, "train", tokenizer, 8)
 
 
 @pytest.mark.parametrize(
@@ -104,11 +85,11 @@ def test_early_stopping_needs_something_to_validate_on(tiny, tmp_path):
     cfg = config(tmp_path, tiny, Sft(early_stopping_patience=2))
     with pytest.raises(ConfigError, match=r"sft\.early_stopping_patience: .* has no validation trace"):
         stage.train(cfg)
-    with_validation = stage._options(cfg, tmp_path, validates=True)
+    with_validation = options(cfg, tmp_path, validates=True)
     assert with_validation["load_best_model_at_end"] and with_validation["eval_strategy"] == "steps"
     assert len(stage._early_stopping(cfg)) == 1
-    without = stage._options(cfg, tmp_path, validates=False)
-    assert not without["load_best_model_at_end"] and without["eval_strategy"] == "no"
+    without = options(cfg, tmp_path, validates=False)
+    assert "load_best_model_at_end" not in without and without["eval_strategy"] == "no"
 
 
 @pytest.mark.slow

@@ -72,8 +72,13 @@ def test_what_planql_sets_is_refused_with_the_right_key(stage):
 @pytest.mark.parametrize("stage", ["sft", "rl"])
 def test_what_a_stage_overrides_is_refused(stage):
     """Each option that is set over the user's own would be ignored without a word."""
-    names = _keys_set_in(f"{stage}/train.py", "_options") | _keys_set_in("models/training.py", "trainer_config")
+    own = {
+        "sft": [("sft/options.py", "options"), ("sft/options.py", "_keeps_best")],
+        "rl": [("rl/train.py", "_options")],
+    }
+    names = set().union(*(_keys_set_in(*place) for place in [*own[stage], ("models/training.py", "trainer_config")]))
     names -= {"eval_strategy", "generation_kwargs"}  # the latter is set beneath the user's own
+    names -= {"save_strategy", "save_steps"}  # the user's own must agree
     assert {"output_dir", "seed"} <= names
     assert len(trainer_problems(stage, dict.fromkeys(names))) == len(names)
 

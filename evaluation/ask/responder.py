@@ -38,7 +38,7 @@ def _local(source: Source) -> Responder:
     from jinja2 import TemplateError
 
     from models.answer import answers
-    from models.load import add_adapter, load_adapter, load_model, ready_to_answer
+    from models.load import load_model, load_trained, ready_to_answer
     from models.template import prompt_text
 
     cfg = source.cfg.model
@@ -55,9 +55,8 @@ def _local(source: Source) -> Responder:
     length = cfg.max_length
     if "model.max_length" in source.open:
         length = model.config.get_text_config().max_position_embeddings
-    if source.adapter:
-        model = add_adapter(model, cfg, seed=source.cfg.seed, checkpointing=False)
-        load_adapter(model, source.adapter, cfg)
+    if source.trained:
+        model = load_trained(model, source.trained, cfg, seed=source.cfg.seed)
     ready_to_answer(model, cfg)
     longest = source.cfg.evaluation.max_new_tokens
 

@@ -16,10 +16,17 @@ from configs.evaluation_schema import Server, Stage
 from configs.files import read_json
 from configs.load import schema_problems
 from configs.schema import Config
-from models.adapter import check_adapter
 from models.server import host_of
 from models.sources import MADE_HERE
-from models.trained import ACCOUNT, adapter_folder, newest_adapter, run_config
+from models.trained import (
+    ACCOUNT,
+    check_trained,
+    kind,
+    last_folder,
+    newest_trained,
+    run_config,
+    trained_folder,
+)
 from tasks.show import stage_folder
 
 SERVED_LENGTH = 32_768
@@ -40,14 +47,14 @@ class Source:
 
     name: for people.
     cfg: how prompts are made and how long they and the answers may be; of a run, its own.
-    adapter: none for the base model, a merged one, or a server's.
+    trained: the folder of what a stage trained; none for the base model, a merged one, or a server's.
     server: where the model is, unless it is here.
     open: which of OPEN are for the machine and the model's own settings to say, not for cfg.
     """
 
     name: str
     cfg: Config
-    adapter: Path | None = None
+    trained: Path | None = None
     server: Server | None = None
     open: frozenset[str] = frozenset()
 
@@ -133,31 +140,34 @@ def _of_run(run: Path, stage: Stage | None, changes: Sequence[str]) -> Source:
     cfg = run_config(run).model_copy(update={"runs": str(run.resolve().parent), "name": run.resolve().name})
     cfg = changed(cfg, changes)
     if stage is None:
-        stage, adapter = newest_adapter(run, cfg)
+        stage, trained = newest_trained(run, cfg.model)
     else:
-        adapter = adapter_folder(run, stage)
-        if adapter and not (run / stage / "adapter").is_dir():
-            raise ConfigError(f"--stage {stage}: {run / stage / 'adapter'} is missing; run python -m {stage} first")
-        if adapter:
-            check_adapter(adapter, cfg.model)
-    return Source(f"{cfg.name} {stage}", cfg, adapter)
+        trained = trained_folder(run, stage, cfg.model)
+        if trained and not (last := last_folder(run, stage, cfg.model)).is_dir():
+            raise ConfigError(f"--stage {stage}: {last} is missing; run python -m {stage} first")
+        if trained:
+            check_trained(trained, cfg.model)
+    return Source(f"{cfg.name} {stage}", cfg, trained)
 
 
 def _of_folder(folder: Path) -> tuple[dict, Path | None]:
     """Return how the model in a folder is asked, a part of a config, and the folder again if it is an adapter's."""
     settings = _account(folder)
+    stage = folder.resolve().parent
+    if stage.name in get_args(Stage) and (stage.parent / "config.json").is_file():
+        trained = kind(run_config(stage.parent).model)
+        raise ConfigError(
+            f"MODEL {folder} is the {trained} of a run; give the run: {stage.parent} --stage {stage.name}"
+        )
     if (folder / "config.json").is_file():
         return settings | {"model": settings["model"] | {"name": str(folder)}}, None
     if not (folder / "adapter_config.json").is_file():
         gguf = "; a GGUF file is for a server, as llama.cpp's: --base-url" if [*folder.glob("*.gguf")] else ""
         raise ConfigError(f"MODEL {folder}: neither a run nor a model there (config.json is missing){gguf}")
-    if folder.resolve().parent.name in get_args(Stage):
-        run, stage = folder.parents[1], folder.resolve().parent.name
-        raise ConfigError(f"MODEL {folder} is the adapter of a run; give the run: {run} --stage {stage}")
     saved = read_json(folder / "adapter_config.json")
     try:
         lora = {"r": saved["r"], "alpha": saved["lora_alpha"], "rslora": saved["use_rslora"]}
-        lora["targets"] = saved["target_modules"]
+        lora |= {"targets": saved["target_modules"], "dora": saved.get("use_dora", False)}
         name = saved["base_model_name_or_path"]
     except KeyError as error:
         raise ConfigError(f"MODEL {folder}: its adapter_config.json has no {error}; planql can't load it") from None

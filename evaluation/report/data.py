@@ -27,6 +27,7 @@ class Run:
     sft: list[dict]
     rl: list[dict]
     """metrics.jsonl of the two stages."""
+    sft_ex: list[dict]
     best: list[dict]
     health: list[dict]
     samples: list[dict]
@@ -62,6 +63,7 @@ def read_run(asked: str) -> Run:
         distill=_object(folder / "distill" / "stats.json"),
         sft=_lines(folder / "sft" / "metrics.jsonl"),
         rl=_lines(rl / "metrics.jsonl"),
+        sft_ex=_lines(folder / "sft" / "ex.jsonl"),
         best=_lines(rl / "best.jsonl"),
         health=_lines(rl / "health.jsonl"),
         samples=_lines(rl / "completions.jsonl"),

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 
 import plotly.graph_objects as go
@@ -16,6 +17,12 @@ MODELS = {"base": "#78828f", "sft": "#2b7bd6", "rl": "#d3640f"}
 OTHERS = ("#1b9264", "#a05bd0", "#c7457d", "#8a7a1f", "#16909c", "#2b7bd6", "#d3640f", "#78828f")
 DASHES = ("solid", "dash", "dot")
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
+LOSSES = {
+    "loss": ("training", MODELS["sft"]),
+    "eval_loss": ("validation", OTHERS[2]),
+    "eval_out_of_domain_loss": ("validation, other databases", OTHERS[2]),
+    "eval_in_domain_loss": ("validation, databases trained on", OTHERS[0]),
+}
 
 MOST_DATABASES = 40
 """More would make a figure that nobody reads."""
@@ -42,7 +49,7 @@ def loss(runs: Runs) -> go.Figure | None:
     """Return the loss of SFT on training and validation traces."""
     lines = []
     for place, run in enumerate(runs):
-        for key, name, colour in (("loss", "training", MODELS["sft"]), ("eval_loss", "validation", OTHERS[2])):
+        for key, (name, colour) in LOSSES.items():
             lines += _line(run.sft, key, _told(name, run, runs), colour, place, markers=key != "loss")
     return _figure(lines, "step", "loss, nats a token")
 
@@ -59,13 +66,14 @@ def rewards(runs: Runs) -> go.Figure | None:
     return _figure(lines, "step", "mean reward")
 
 
-def held_out(runs: Runs) -> go.Figure | None:
-    """Return EX on held-out questions while GRPO runs."""
-    lines = []
+def held_out(runs: Runs, stage: str) -> go.Figure | None:
+    """Return EX on held-out questions while a stage trains."""
+    lines, colour = [], MODELS[stage]
     for place, run in enumerate(runs):
-        found = _line(run.best, "ex", _told("EX", run, runs), MODELS["rl"], place, markers=True)
+        rows = run.sft_ex if stage == "sft" else run.best
+        found = _line(rows, "ex", _told("EX", run, runs), colour, place, markers=True)
         for line in found:
-            line.customdata = [[row.get("right"), row.get("questions")] for row in run.best if _number(row.get("ex"))]
+            line.customdata = [[row.get("right"), row.get("questions")] for row in rows if _number(row.get("ex"))]
             line.hovertemplate = "%{y:.1%} (%{customdata[0]} of %{customdata[1]})"
         lines += found
     figure = _figure(lines, "step", "EX")
@@ -150,10 +158,13 @@ def errors(runs: Runs) -> go.Figure | None:
 
 FIGURES = (
     Figure("loss", "SFT loss", "Of the training batches, and of the validation traces.", loss),
+    Figure("sft-held-out", "EX during SFT", "Greedy answers to validation questions.", partial(held_out, stage="sft")),
     Figure(
         "rewards", "Rewards during RL", "Mean over the sampled answers; faint: each step, strong: smoothed.", rewards
     ),
-    Figure("held-out", "EX during RL", "Greedy answers to held-out validation questions.", held_out),
+    Figure(
+        "held-out", "EX during RL", "Greedy answers to held-out validation questions.", partial(held_out, stage="rl")
+    ),
     Figure("length", "Length of answers during RL", "Tokens of the sampled answers.", length),
     Figure("silent", "Silent groups", "Groups whose answers all score alike: nothing to learn from.", silent),
     Figure("levels", "EX by level", "L1 basic, L2 subquery, L3 join or set operation, L4 both.", levels),

@@ -1,0 +1,68 @@
+"""Out of memory, in words: where it was, how much there was, and the smaller batch that leaves the step as it is."""
+
+import resource
+import traceback
+
+import torch
+from accelerate.utils.memory import release_memory, should_reduce_batch_size
+
+GIB = 2**30
+PLACES = {"generate": "the answers", "evaluation_loop": "an evaluation", "backward": "the backward pass"}
+"""Function → the part of a step that it is."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell whether an allocation failed, on a GPU or a CPU."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or should_reduce_batch_size(error)
+
+
+def shortage(error: BaseException) -> str:
+    """Return what happened: where, and the most that was held before it."""
+    return f"out of memory in {place(error)}; the peak before it was {_peak()}"
+
+
+def place(error: BaseException) -> str:
+    """Return the part of a step in which an error came up, by the functions that it went through."""
+    frames = [(frame.f_code.co_filename, frame.f_code.co_name) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    names = {name for _, name in frames}
+    if any("/optim/" in file for file, _ in frames):
+        return "the optimizer"
+    for name, words in PLACES.items():
+        if name in names:
+            return words
+    if any(_computes_loss(file, name) for file, name in frames):
+        return "the loss"
+    return "the forward pass" if "forward" in names else "the training"
+
+
+def smaller(micro_batch: int, total: int) -> int | None:
+    """Return the largest divisor of `total` that is at most half of `micro_batch`, None where there is none.
+
+    total: what a step takes, micro_batch × accumulation, which stays as it is.
+
+    >>> smaller(4, 8), smaller(3, 6), smaller(6, 36), smaller(1, 8)
+    (2, 1, 3, None)
+    """
+    return max((size for size in range(1, micro_batch // 2 + 1) if total % size == 0), default=None)
+
+
+def free() -> None:
+    """Give back what failed had held; only once its error is forgotten, which holds on to all of it."""
+    release_memory()
+
+
+def _computes_loss(file: str, name: str) -> bool:
+    """Tell whether a function is one of the loss's own; the trainers' compute_loss holds the whole forward.
+
+    >>> _computes_loss("sft_trainer.py", "_chunked_cross_entropy_loss"), _computes_loss("a.py", "compute_loss")
+    (True, False)
+    """
+    return "cross_entropy" in name or name == "selective_log_softmax" or file.endswith("loss_utils.py")
+
+
+def _peak() -> str:
+    """Return the most memory that this process has held, of how much where that is known."""
+    if torch.cuda.is_available():
+        total = torch.cuda.get_device_properties(0).total_memory
+        return f"{torch.cuda.max_memory_allocated() / GIB:.1f} of {total / GIB:.1f} GiB"
+    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB:.1f} GiB"

@@ -1,0 +1,27 @@
+"""What to change where GRPO runs out of memory."""
+
+from configs.errors import ConfigError
+from configs.schema import Config
+from models.room import shortage, smaller
+
+
+def more_room(cfg: Config, error: BaseException) -> ConfigError:
+    """Return the advice; a smaller micro batch leaves the step as it is, so the same command goes on with it."""
+    rl, what = cfg.rl, shortage(error)
+    less = smaller(rl.micro_batch, rl.prompts_per_step * rl.generations)
+    if "the answers" in what:
+        cure = (
+            f"lower rl.max_completion_length ({rl.max_completion_length}), rl.prompts_per_step ({rl.prompts_per_step}) "
+            f"or rl.generations ({rl.generations}), and give --fresh"
+        )
+    elif less is None:
+        cure = (
+            f"rl.micro_batch is 1: lower rl.max_completion_length ({rl.max_completion_length}) or "
+            f"rl.max_prompt_length ({rl.max_prompt_length}), or set model.quantization: 4bit, and give --fresh"
+        )
+    else:
+        cure = (
+            f"halve rl.micro_batch to {less}: the step stays the same. The same command with rl.micro_batch={less} "
+            "goes on from the last checkpoint"
+        )
+    return ConfigError(f"{what}; {cure}")
