@@ -96,8 +96,17 @@ def _short(plan: Plan) -> str:
     """Return hours and dollars in few letters."""
     low, high = plan.seconds.low / 3600, plan.seconds.high / 3600
     money = plan.dollars
-    cost = f"${money.low:.2g}–{money.high:.2g}" if money else "$?"
-    return f"{low:.2g}–{high:.2g} h, {cost}"
+    cost = f"${_two(money.low)}–{_two(money.high)}" if money else "$?"
+    return f"{_two(low)}–{_two(high)} h, {cost}"
+
+
+def _two(number: float) -> str:
+    """Return a number with about two digits.
+
+    >>> _two(0.4567), _two(9.61), _two(183.4)
+    ('0.46', '9.6', '183')
+    """
+    return f"{number:.0f}" if number >= 9.95 else f"{number:.2g}"
 
 
 def _gib(peak: Peak) -> str:

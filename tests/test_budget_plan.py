@@ -57,10 +57,10 @@ def test_all_gpus_at_once_without_torch(tmp_path):
 def test_a_run_that_does_not_fit_is_told_what_would(tmp_path, capsys):
     assert main([LARGE, "--gpu", "rtx3090"]) == 1
     said = capsys.readouterr().out
-    assert "does not fit RTX 3090: sft, rl, evaluation; this does: model.quantization=8bit" in said
+    assert "does not fit RTX 3090: sft, rl, evaluation; this does: model.quantization=4bit" in said
     file = tmp_path / "smaller.yaml"
     assert main([LARGE, "--gpu", "rtx3090", "--fit", str(file)]) == 0
-    assert f"written: {file}: model.quantization=8bit" in capsys.readouterr().out
+    assert f"written: {file}: model.quantization=4bit" in capsys.readouterr().out
     assert main([str(file), "--gpu", "rtx3090"]) == 0
     before, after = load_config(LARGE), load_config(file)
     assert before.sft.micro_batch * before.sft.accumulation == after.sft.micro_batch * after.sft.accumulation
