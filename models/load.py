@@ -1,5 +1,6 @@
 """The model in memory, its tokenizer, and what is trained of it: an adapter, or all its weights."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -201,7 +202,7 @@ def _with_transformers(cfg: Model, source: str):
     model = AutoModelForCausalLM.from_pretrained(
         source,
         dtype=dtype,
-        device_map={"": 0} if torch.cuda.is_available() else None,
+        device_map={"": int(os.environ.get("LOCAL_RANK", 0))} if torch.cuda.is_available() else None,
         trust_remote_code=False,
         **({"quantization_config": quantization} if quantization else {}),  # None would hide what the files say
     )

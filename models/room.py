@@ -1,12 +1,12 @@
 """Out of memory, in words: where it was, how much there was, and the smaller batch that leaves the step as it is."""
 
-import resource
 import traceback
 
 import torch
 from accelerate.utils.memory import release_memory, should_reduce_batch_size
 
-GIB = 2**30
+from models.peak import GIB, peak_memory
+
 PLACES = {"generate": "the answers", "evaluation_loop": "an evaluation", "backward": "the backward pass"}
 """Function → the part of a step that it is."""
 
@@ -62,7 +62,8 @@ def _computes_loss(file: str, name: str) -> bool:
 
 def _peak() -> str:
     """Return the most memory that this process has held, of how much where that is known."""
+    held = peak_memory()
     if torch.cuda.is_available():
-        total = torch.cuda.get_device_properties(0).total_memory
-        return f"{torch.cuda.max_memory_allocated() / GIB:.1f} of {total / GIB:.1f} GiB"
-    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB:.1f} GiB"
+        total = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory
+        return f"{held['peak_allocated_gib']:.1f} of {total / GIB:.1f} GiB"
+    return f"{held['peak_rss_gib']:.1f} GiB"

@@ -43,9 +43,10 @@ class Ex(TrainerCallback):
 
     def on_train_begin(self, args, state, control, model, **_: object) -> None:
         """Forget what was measured after the checkpoint that training goes on from; measure that where it was not."""
-        forget_after(self.log, state.global_step)
+        if state.is_world_process_zero:
+            forget_after(self.log, state.global_step)
         if state.global_step % self.cfg.sft.ex_every == 0:
-            self._measure(model, state.global_step)
+            self._measure(model, state)
 
     def on_step_end(self, args, state, control, **_: object) -> None:
         """Have what will be measured saved before that: a stop then loses nothing."""
@@ -54,15 +55,16 @@ class Ex(TrainerCallback):
     def on_save(self, args, state, control, model, **_: object) -> None:
         """Measure what was saved."""
         if state.global_step % self.cfg.sft.ex_every == 0:
-            self._measure(model, state.global_step)
+            self._measure(model, state)
 
     def on_train_end(self, args, state, control, model, **_: object) -> None:
         """Measure the last step."""
-        self._measure(model, state.global_step)
+        self._measure(model, state)
 
-    def _measure(self, model, step: int) -> None:
-        before = read_jsonl(self.log) if self.log.exists() else []
-        if any(row["step"] == step for row in before):
+    def _measure(self, model, state) -> None:
+        """Measure where that was not done; one process does it, and the others wait for it at their next step."""
+        step, before = state.global_step, read_jsonl(self.log) if self.log.exists() else []
+        if not state.is_world_process_zero or any(row["step"] == step for row in before):
             return
         begun, settings = time.monotonic(), self.cfg.evaluation
         how = {"max_new_tokens": settings.max_new_tokens, "batch_size": settings.batch_size}

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from configs.errors import ConfigError
 from configs.loggers import REPORTING
+from configs.ranks import processes
 from configs.schema import Config
 from sft.traces import OUT_OF_DOMAIN
 
@@ -47,7 +48,7 @@ def options(cfg: Config, folder: Path, *, validates: bool, in_domain: bool = Fal
             "output_dir": str(folder),
             "per_device_train_batch_size": cfg.sft.micro_batch,
             "per_device_eval_batch_size": cfg.sft.micro_batch,
-            "gradient_accumulation_steps": cfg.sft.accumulation,
+            "gradient_accumulation_steps": _accumulation(cfg),
             "max_length": _max_length(cfg),
             "completion_only_loss": True,
             "eval_strategy": given["eval_strategy"] if validates or in_domain else "no",
@@ -75,6 +76,16 @@ def _keeps_best(cfg: Config, given: dict, validates: bool, in_domain: bool) -> d
         "save_strategy": given["eval_strategy"],
         "save_steps": given["eval_steps"],
     }
+
+
+def _accumulation(cfg: Config) -> int:
+    """Return the passes of a process to a step, which several processes share; ConfigError where they can't."""
+    if cfg.sft.accumulation % processes():
+        raise ConfigError(
+            f"sft.accumulation {cfg.sft.accumulation} is not divided by {processes()} processes, which share a step; "
+            "change one of them"
+        )
+    return cfg.sft.accumulation // processes()
 
 
 def _max_length(cfg: Config) -> int | None:

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from configs.ranks import processes, rank
 from configs.schema import Config
 from configs.stage import begin, finish, wrote
 from models.environment import prepare
+from models.together import from_first
 from models.trained import last_folder
 from sft.options import options, settings
 from sft.traces import datasets, read_traces, validation
@@ -16,23 +18,28 @@ PROBES = 8
 def train(cfg: Config, fresh: bool = False) -> Path:
     """Train a new adapter, or the whole model, on the verified traces; return its folder."""
     traces = cfg.folder / "distill" / "traces.jsonl"
-    begun = begin(cfg, "sft", settings(cfg), {"traces": traces}, fresh)
+    if processes() > 1:
+        prepare(cfg)
+    begun = from_first(lambda: begin(cfg, "sft", settings(cfg), {"traces": traces}, fresh))
     trained = last_folder(cfg.folder, "sft", cfg.model)
     if begun.status == "finished":
         return trained
     rows = read_traces(traces, cfg.sft.early_stopping_patience)
 
     prepare(cfg)
+    from models.peak import peak_memory
     from models.progress import save_trained
     from models.training import last_loss
 
     trainer, data, done = _with_room(cfg, begun.folder, rows)
+    if rank():
+        return trained
     tokenizer = trainer.processing_class
     save_trained(trainer.model, tokenizer, trained)
     stops = _stops(cfg, trainer.model, tokenizer, data["validation"] or data["train"])
     loss, count = last_loss(trainer), len(data["train"])
     best = {"best_step": trainer.state.best_global_step} if trainer.args.load_best_model_at_end else {}
-    finish(begun, steps=done.global_step, loss=loss, traces=count, stops=stops, **best)
+    finish(begun, steps=done.global_step, loss=loss, traces=count, stops=stops, **best, **peak_memory())
     kept = f", the best of them {best['best_step']}," if best else ""
     wrote(begun, f"{trained.name} after {done.global_step} steps{kept} on {count} traces, last loss {loss}")
     return trained
@@ -85,7 +92,7 @@ def _learn(cfg: Config, folder: Path, rows: list[dict]):
     )
     set_up(trainer)
     check_packing(trainer, cfg)
-    return trainer, data, run(trainer, last_checkpoint(folder))
+    return trainer, data, run(trainer, from_first(lambda: last_checkpoint(folder)))
 
 
 def _stops(cfg: Config, model, tokenizer, data) -> float:
