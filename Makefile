@@ -18,7 +18,7 @@ smoke: $(INSTALLED)
 	$(BIN)/python -m evaluation configs/smoke.yaml
 
 test: lint rent
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/python -m ruff check .
