@@ -25,8 +25,9 @@ ALL = "all"
 
 
 def profiles() -> list[Path]:
-    """Return the profiles for GPUs: those whose name begins with one of the table's."""
-    return [path for path in sorted((ROOT / "configs").glob("*.yaml")) if home(path) in GPUS]
+    """Return the profiles for GPUs, those whose name begins with one of the table's, in its order."""
+    found = [path for path in sorted((ROOT / "configs").glob("*.yaml")) if home(path) in GPUS]
+    return sorted(found, key=lambda path: list(GPUS).index(home(path)))
 
 
 def home(profile: Path) -> str:
