@@ -32,6 +32,7 @@ from evaluation.interval import bootstrap_interval
 from evaluation.run import _questions
 from evaluation.score import judge_answers
 from models.environment import prepare
+from models.trained import last_folder
 from rl.train import _best, _options, _order, _trainer
 from tasks.load import load_tasks
 from tasks.task import Task
@@ -88,12 +89,11 @@ def _variant(text: str) -> tuple[str, list[str]]:
 
 
 def _model(cfg: Config, checkpointing: bool = False):
-    from models.load import add_adapter, load_adapter, load_model
+    from models.load import load_model, load_trained, trainable
 
-    model, tokenizer = load_model(cfg.model)
-    model = add_adapter(model, cfg.model, seed=cfg.seed, checkpointing=checkpointing)
-    load_adapter(model, cfg.folder / "sft" / "adapter", cfg.model)
-    return model, tokenizer
+    model, tokenizer = load_model(cfg.model, trains=True, checkpointing=checkpointing)
+    model = trainable(model, cfg.model, seed=cfg.seed, checkpointing=checkpointing)
+    return load_trained(model, last_folder(cfg.folder, "sft", cfg.model), cfg.model, seed=cfg.seed), tokenizer
 
 
 def _before(cfg: Config, tasks: Sequence[Task]) -> dict[str, list]:

@@ -21,6 +21,7 @@ from configs.check import check_config
 from configs.files import read_jsonl
 from configs.schema import Config
 from models.environment import prepare
+from models.trained import last_folder
 from rl.train import _options, _trainer
 from tasks.load import load_tasks
 
@@ -48,16 +49,17 @@ def _run(cfg: Config, ours: bool, folder: Path) -> dict[str, float]:
     """Train some steps; return seconds a step, tokens a step, and the share of the time that rewards took."""
     from trl import GRPOConfig, GRPOTrainer
 
-    from models.load import add_adapter, load_adapter, load_model
+    from models.load import load_model, load_trained, trainable
     from models.training import set_up, trainer_config
     from rewards.score import Scorer
     from rl.prompts import as_rows, prompts_that_fit
     from rl.signal import training_order
 
     args = trainer_config(GRPOConfig, "rl", _options(cfg, folder) | {"save_strategy": "no"}, cfg.model, cfg.seed)
-    model, tokenizer = load_model(cfg.model)
-    model = add_adapter(model, cfg.model, seed=cfg.seed, checkpointing=args.gradient_checkpointing)
-    load_adapter(model, cfg.folder / "sft" / "adapter", cfg.model)
+    checkpointing = args.gradient_checkpointing
+    model, tokenizer = load_model(cfg.model, trains=True, checkpointing=checkpointing)
+    model = trainable(model, cfg.model, seed=cfg.seed, checkpointing=checkpointing)
+    model = load_trained(model, last_folder(cfg.folder, "sft", cfg.model), cfg.model, seed=cfg.seed)
     tasks, _ = prompts_that_fit(load_tasks(cfg.data, cfg.seed).train, tokenizer, cfg)
     order = training_order(tasks, {}, args.max_steps * cfg.rl.prompts_per_step, False, cfg.seed)
     scorer = Scorer(cfg)

@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Return the exit status: 0, 2 for bad input."""
     given = _parser().parse_args(arguments)
     try:
-        prices = load_prices(given.prices and Path(given.prices))
+        prices = load_prices(given.prices)
         plans = [_plan(check_config(config), given.gpu, prices) for config in (given.first, given.second)]
     except ConfigError as error:
         complain("budget", error)
@@ -39,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps([as_data(plan) for plan in plans], indent=2))
     else:
         names = [Path(config).stem for config in (given.first, given.second)]
+        names = names if names[0] != names[1] else [given.first, given.second]
         show([_table(plans, names), _sentence(plans, names), ground(prices)])
     return 0
 
@@ -52,13 +53,13 @@ def costs(plan: Plan) -> dict[str, Interval | None]:
 def _plan(cfg: Config, gpu: str | None, prices: Prices) -> Plan:
     """Return the run's plan on the GPU of this name, or on the cheapest that it fits."""
     shape = find_shape(cfg.model.name)
-    if gpu:
+    if gpu is not None:
         return make_plan(cfg, shape, gpu_named(gpu), prices)
     plans = [make_plan(cfg, shape, each, prices) for each in GPUS.values()]
-    fits = [plan for plan in plans if plan.fits and plan.dollars]
+    fits = [plan for plan in plans if plan.fits and plan.gpu_dollars]
     if not fits:
         raise ConfigError(f"{cfg.name}: fits on no GPU whose price is known; name one with --gpu")
-    return min(fits, key=lambda plan: middle(plan.dollars))
+    return min(fits, key=lambda plan: middle(plan.gpu_dollars))
 
 
 def middle(interval: Interval) -> float:

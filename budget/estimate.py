@@ -8,13 +8,13 @@ from pathlib import Path
 
 from rich.table import Table
 
-from budget.fit import MOST, as_words, fitted, room
+from budget.fit import LENGTH_STEP, MOST, as_words, fitted, room
 from budget.gpus import GPUS, Gpu
 from budget.plan import Plan, as_data, make_plan
 from budget.prices import Prices, load_prices
 from budget.shapes import Shape, find_shape
 from budget.speed import Speed, read_speed
-from budget.table import gpus_table, show, stages_table
+from budget.table import dollars, gpus_table, hours, show, stages_table
 from budget.written import write_fitted
 from configs.check import check_config, summary
 from configs.errors import ConfigError
@@ -27,12 +27,12 @@ def run(given: argparse.Namespace) -> int:
     try:
         cfg = check_config(given.config, given.overrides)
         asked = Asked(
-            given.config, given.overrides, find_shape(cfg.model.name), load_prices(given.prices and Path(given.prices)),
-            given.speed and read_speed(Path(given.speed)), given.json,
+            given.config, given.overrides, find_shape(cfg.model.name), load_prices(given.prices),
+            None if given.speed is None else read_speed(Path(given.speed)), given.json,
         )  # fmt: skip
-        gpu = gpu_named(given.gpu) if given.gpu else this_machine(asked.speed) if asked.speed else None
-        if given.fit:
-            if not given.gpu:
+        gpu = gpu_named(given.gpu) if given.gpu is not None else this_machine(asked.speed) if asked.speed else None
+        if given.fit is not None:
+            if given.gpu is None:
                 raise ConfigError("--fit: for which GPU? give --gpu, too")
             return _fit(asked, cfg, gpu, Path(given.fit))
         return _on_one(asked, cfg, gpu) if gpu else _on_all(asked, cfg)
@@ -118,11 +118,17 @@ def _fit(asked: Asked, cfg: Config, gpu: Gpu, file: Path) -> int:
 
 def _told(plan: Plan, sizes: dict[str, int], prices: Prices) -> list[Table | str]:
     """Return the table of a plan, what it rests on, and how far each size could go."""
-    notes = {note: None for stage in plan.stages.values() for note in (*stage.peak.notes, *stage.work.assumed)}
-    largest = ", ".join(f"{key} {value:,}{' or more' * (value % MOST == 0 < value)}" for key, value in sizes.items())
+    notes: dict[str, list[str]] = {}
+    for name, stage in plan.stages.items():
+        for note in dict.fromkeys((*stage.peak.notes, *stage.work.assumed)):
+            notes.setdefault(note, []).append(name)
+    ends = {key: MOST * (LENGTH_STEP if key.endswith("length") else 1) for key in sizes}
+    largest = ", ".join(f"{key} {value:,}{' or more' * (value >= ends[key])}" for key, value in sizes.items())
+    whole = [f"all stages: {hours(plan.seconds)}, {dollars(plan.dollars) or '$0'}"] if plan.fits else []
     return [
         stages_table(plan, plan.gpu.title),
-        *(f"  {note}" for note in notes),
+        *whole,
+        *(f"  {', '.join(names)}: {note}" for note, names in notes.items()),
         ground(prices),
         f"room, with all else as it is: {largest}",
     ]
@@ -133,7 +139,7 @@ def _advice(plan: Plan, changes: dict[str, object], hopeless: list[str]) -> str:
     words = " ".join(as_words(changes.items()))
     over = ", ".join(name for name, stage in plan.stages.items() if not stage.fits)
     if not over:
-        return f"fits {plan.gpu.title}{words and f'; with larger micro-batches and the same steps: {words}'}"
+        return f"fits {plan.gpu.title}{words and f'; micro-batches may be as large as, steps as they are: {words}'}"
     if hopeless:
         return f"does not fit {plan.gpu.title}: {over}; take a smaller model.name or a larger GPU"
     return f"does not fit {plan.gpu.title}: {over}; this does: {words} (--fit FILE writes it)"

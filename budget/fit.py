@@ -1,8 +1,8 @@
 """What to change in a run so that it fits a GPU, and how far each size could go there.
 
 Tried first is what leaves the training the same: the micro-batch, which only decides how a step is cut into passes.
-Then comes what costs time (activation checkpointing) or a little accuracy (quantisation), and last what changes the
-recipe: lengths, prompts and generations of a step.
+Then comes what costs time (activation checkpointing, no vLLM) or a little accuracy (quantisation), and last what
+changes the recipe: lengths, prompts and generations of a step.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +25,10 @@ LARGEST_BATCH = 128
 """Of evaluation: how many more a GPU answers at once does not pay."""
 MOST = 4096
 """Where looking for the largest ends."""
+SHORT = {"rl.max_prompt_length": 16, "rl.max_completion_length": 8, "evaluation.max_new_tokens": 8}
+"""GRPO's and evaluation's lengths at their least, so that model.max_length is free to move."""
+OF_ALL = ("model.quantization", "model.vllm")
+"""What a later stage may change of the earlier ones."""
 QUANTISATIONS = ("none", "8bit", "4bit")
 
 
@@ -33,6 +37,14 @@ def fitted(cfg: Config, shape: Shape, gpu_bytes: int) -> tuple[Changes, list[str
 
     Of micro-batches the largest is taken that makes the same step; an evaluation that fits stays as it is.
     """
+    kept, now = None, cfg
+    while kept != (kept := {key: value_at(now, key) for key in OF_ALL}):  # the earlier stages are tried again with it
+        changes, hopeless = _stage_by_stage(now, shape, gpu_bytes)
+        now = with_changes(cfg, {key: changes.get(key, value) for key, value in kept.items()})
+    return {key: value for key, value in changes.items() if value != value_at(cfg, key)}, hopeless
+
+
+def _stage_by_stage(cfg: Config, shape: Shape, gpu_bytes: int) -> tuple[Changes, list[str]]:
     changes: Changes = {}
     hopeless = []
     for stage, candidates in {"sft": _sft, "rl": _rl, "evaluation": _evaluation}.items():
@@ -43,7 +55,7 @@ def fitted(cfg: Config, shape: Shape, gpu_bytes: int) -> tuple[Changes, list[str
             hopeless.append(stage)
         else:
             changes |= found
-    return {key: value for key, value in changes.items() if value != value_at(cfg, key)}, hopeless
+    return changes, hopeless
 
 
 def room(cfg: Config, shape: Shape, gpu_bytes: int) -> dict[str, int]:
@@ -62,7 +74,7 @@ def room(cfg: Config, shape: Shape, gpu_bytes: int) -> dict[str, int]:
     prompt = cfg.rl.max_prompt_length
     return {
         "sft.micro_batch": largest("sft", lambda n: {"sft.micro_batch": n}),
-        "model.max_length": largest("sft", lambda n: {"model.max_length": n, **_short_rl(n)}, LENGTH_STEP),
+        "model.max_length": largest("sft", lambda n: {"model.max_length": n, **SHORT}, LENGTH_STEP),
         "rl.micro_batch": rl_micro_batch(),
         "rl.generations": largest("rl", lambda n: {"rl.generations": n, "rl.micro_batch": 1}, least=2),
         "rl.max_completion_length": largest(
@@ -90,11 +102,12 @@ def _sft(cfg: Config) -> Iterator[Changes]:
 def _rl(cfg: Config) -> Iterator[Changes]:
     """Yield GRPO's sizes; under Standby Unsloth sets vLLM's share itself, so that model.vllm_memory changes nothing."""
     rl = cfg.rl
-    for length, generations, prompts, kept, checkpointing in product(
+    for length, generations, prompts, kept, vllm, checkpointing in product(
         _lengths(rl.max_completion_length, LENGTH_STEP),
         _halves(rl.generations, FEWEST_GENERATIONS),
         _halves(rl.prompts_per_step, 1),
         _quantisations(cfg),
+        _engines(cfg),
         _checkpointing(cfg, "rl"),
     ):
         for micro in _divisors(prompts * generations):
@@ -103,13 +116,20 @@ def _rl(cfg: Config) -> Iterator[Changes]:
                 "rl.generations": generations,
                 "rl.prompts_per_step": prompts,
                 "model.quantization": kept,
+                "model.vllm": vllm,
                 "rl.micro_batch": micro,
             } | checkpointing
 
 
 def _evaluation(cfg: Config) -> Iterator[Changes]:
-    for kept, batch in product(_quantisations(cfg), _halves(cfg.evaluation.batch_size, 1)):
-        yield {"model.quantization": kept, "evaluation.batch_size": batch}
+    batches = _halves(cfg.evaluation.batch_size, 1)
+    for kept, vllm, batch in product(_quantisations(cfg), _engines(cfg), batches):
+        yield {"model.quantization": kept, "model.vllm": vllm, "evaluation.batch_size": batch}
+
+
+def _engines(cfg: Config) -> tuple[bool, ...]:
+    """Return whether vLLM may generate; without it that is slower, and takes no share of the memory beforehand."""
+    return (True, False) if cfg.model.vllm else (False,)
 
 
 def _quantisations(cfg: Config) -> tuple[str, ...]:
@@ -154,11 +174,6 @@ def _divisors(number: int) -> list[int]:
     [12, 6, 4, 3, 2, 1]
     """
     return [n for n in range(number, 0, -1) if number % n == 0]
-
-
-def _short_rl(length: int) -> Changes:
-    """Return GRPO's and evaluation's lengths at their least, so that model.max_length is free to move."""
-    return {"rl.max_prompt_length": 16, "rl.max_completion_length": 8, "evaluation.max_new_tokens": 8}
 
 
 def _largest(fits: Callable[[int], bool], least: int) -> int:

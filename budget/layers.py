@@ -63,7 +63,7 @@ def dora_bytes(shape: Shape, model: Model) -> int:
         return 0
     identity, matrix = (6, 10) if NUMBER_BYTES[model.dtype] == 2 else (4, 12)
     sizes = [shape.linears[name] for name in model.lora.targets if name in shape.linears]
-    return max(identity * inputs * inputs + matrix * inputs * outputs for inputs, outputs in sizes)
+    return max((identity * inputs * inputs + matrix * inputs * outputs for inputs, outputs in sizes), default=0)
 
 
 def _kept(shape: Shape, model: Model, *, length: int, padded: bool) -> int:

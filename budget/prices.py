@@ -1,5 +1,6 @@
 """What machines and teachers cost: a table with dates and sources, which users replace by their own."""
 
+import reprlib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
+from budget.gpus import GPUS
 from configs.errors import ConfigError
 from configs.explain import dotted
 
@@ -52,7 +54,7 @@ class Answers(Row):
 class Prices(BaseModel, extra="forbid", frozen=True):
     """The table: GPUs by the names of `budget.gpus`, teachers by their models' names."""
 
-    gpus: dict[str, Annotated[list[Rate], Field(min_length=1)]]
+    gpus: Annotated[dict[str, Annotated[list[Rate], Field(min_length=1)]], Field(min_length=1)]
     teachers: dict[str, Annotated[list[Answers], Field(min_length=1)]] = {}
 
     def of(self, gpu: str) -> "HourPrice | None":
@@ -77,14 +79,15 @@ class HourPrice:
     as_of: date
 
 
-def load_prices(path: Path | None = None) -> Prices:
+def load_prices(path: str | Path | None = None) -> Prices:
     """Return the prices of a YAML file, ours without one; ConfigError says what is wrong with it."""
-    path = path or OURS
+    path = OURS if path is None else Path(path)
     try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise ConfigError(f"{path}: {path.stat().st_size:,} bytes are no price table; copy budget/prices.yaml")
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Prices.model_validate(given)
+        with path.open("rb") as file:
+            text = file.read(LARGEST_BYTES + 1)
+        if len(text) > LARGEST_BYTES:
+            raise ConfigError(f"--prices {path}: longer than any price table; copy budget/prices.yaml")
+        prices = Prices.model_validate(yaml.safe_load(text.decode()))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"--prices {path}: can't be read ({type(error).__name__}); give a YAML file") from None
     except (yaml.YAMLError, RecursionError) as error:
@@ -94,5 +97,9 @@ def load_prices(path: Path | None = None) -> Prices:
         first = error.errors(include_url=False)[0]
         where = dotted(first["loc"]) or "the file"
         raise ConfigError(
-            f"--prices {path}: {where}: {first['msg']}, got {first['input']!r:.60}; budget/prices.yaml has the form"
+            f"--prices {path}: {where}: {first['msg']}, got {reprlib.repr(first['input']):.60}; "
+            "budget/prices.yaml has the form"
         ) from None
+    if unknown := [name for name in prices.gpus if name not in GPUS]:
+        raise ConfigError(f"--prices {path}: gpus.{unknown[0]}: not known; there are {', '.join(GPUS)}")
+    return prices

@@ -208,4 +208,6 @@ def read_shape(path: Path) -> Shape:
         if type(value) is not kind or (kind is int and not 1 <= value <= LARGEST):
             raise ConfigError(f"{path}: {key} is {value!r:.60}; wanted {kind.__name__}, 1 to {LARGEST:,} for a number")
         values[ours] = value
+    if values["heads"] % values["kv_heads"]:
+        raise ConfigError(f"{path}: num_key_value_heads {values['kv_heads']} must divide {values['heads']} heads")
     return Shape(**values)

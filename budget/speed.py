@@ -40,8 +40,13 @@ START_S = (40.0, 150.0)
 """Of a stage: imports, loading from disk onto the GPU, compiling kernels.  Assumed."""
 VLLM_START_S = (60.0, 240.0)
 """Of vLLM's engine on top: profiling and CUDA graphs.  Assumed."""
+FASTEST, LONGEST_S = 1e18, 1e6
+"""Operations or bytes a second, and seconds, beyond which a file of a learned speed is wrong."""
 DOWNLOAD_BYTES_S = (30e6, 300e6)
 """From the model hub, once.  Assumed: 0.24 to 2.4 Gbit/s."""
+
+
+CURE = "write it with python -m budget calibrate RUN"
 
 
 class Rate(BaseModel, extra="forbid", frozen=True):
@@ -98,17 +103,19 @@ def read_speed(path: Path) -> Speed:
     """Return the speed that `python -m budget calibrate` wrote; ConfigError where the file is none."""
     if path.is_dir():
         path = path / "speed.json"
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"--speed {path}: no file; {CURE}")
     data = read_json(path)
     try:
         speed = Speed.model_validate(data.get("speed", data))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise ConfigError(
-            f"--speed {path}: {dotted(first['loc'])}: {first['msg']}; write it with python -m budget calibrate RUN"
-        ) from None
+        raise ConfigError(f"--speed {path}: {dotted(first['loc'])}: {first['msg']}; {CURE}") from None
     rates = (speed.training, speed.reading, speed.making, *(each for each in (speed.bandwidth, speed.download) if each))
-    if any(not 0 < rate.slow <= rate.fast for rate in rates):
-        raise ConfigError(f"--speed {path}: a rate is 0, or faster at its slow end; write it with budget calibrate RUN")
+    if any(not 1 <= rate.slow <= rate.fast <= FASTEST for rate in rates):
+        raise ConfigError(f"--speed {path}: a rate is no machine's, or faster at its slow end; {CURE}")
+    if any(not rate.fast <= rate.slow <= LONGEST_S for rate in (speed.start_s, speed.layer_pass_s, speed.layer_step_s)):
+        raise ConfigError(f"--speed {path}: a time is no machine's, or shorter at its slow end; {CURE}")
     return speed
 
 

@@ -14,6 +14,8 @@ from configs.screen import printable
 
 GIB = 2**30
 LOG_WIDTH = 160
+LEAST_WIDTH = 80
+"""Of a table: narrower terminals break its lines, which reads better than columns of single letters."""
 
 
 def gpus_table(plans: Sequence[Plan], title: str) -> Table:
@@ -45,8 +47,8 @@ def stages_table(plan: Plan, title: str) -> Table:
         "tokens read": [count(stage.work.tokens) for stage in plan.stages.values()],
         "tokens written": [count(stage.work.generated_tokens) for stage in plan.stages.values()],
         "PFLOP": [f"{stage.work.flops / 1e15:,.1f}" if stage.work.flops else "" for stage in plan.stages.values()],
-        "time": [hours(stage.seconds) for stage in plan.stages.values()],
-        "dollars": [dollars(stage.dollars) for stage in plan.stages.values()],
+        "time": [hours(stage.seconds) if stage.fits else "–" for stage in plan.stages.values()],
+        "dollars": [dollars(stage.dollars) if stage.fits else "–" for stage in plan.stages.values()],
     }
     for name, cells in rows.items():
         table.add_row(name, *cells)
@@ -58,8 +60,7 @@ def stages_table(plan: Plan, title: str) -> Table:
 def show(lines: Iterable[Table | str]) -> None:
     """Print tables and lines; in a file as wide as they need."""
     console = Console()
-    if not console.is_terminal:
-        console.width = LOG_WIDTH
+    console.width = max(console.width, LEAST_WIDTH) if console.is_terminal else LOG_WIDTH
     for line in lines:
         if isinstance(line, str):
             console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
@@ -112,7 +113,7 @@ def new_table(title: str, first: str, *others: str) -> Table:
     table = Table(title=Text(printable(title)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(first, overflow="fold")
     for name in others:
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(Text(printable(name)), justify="right", overflow="fold")
     return table
 
 

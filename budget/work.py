@@ -69,7 +69,7 @@ def _distill(cfg: Config, lengths: Lengths) -> Work:
     wanted = lengths.traces + lengths.validation
     said = [f"{wanted:,} answers asked, none of them in vain", lengths.said]
     if cfg.distill.teacher == "plan":
-        return Work(0, 0, 0.0, wanted, ("the teacher `plan` needs no GPU",))
+        return Work(0, 0, 0.0, wanted, ())
     answers = wanted * cfg.distill.generations
     tokens = round(wanted * lengths.prompt)
     return Work(tokens, round(answers * lengths.answer), 0.0, wanted, tuple(said), low=lengths.low, high=lengths.high)
@@ -79,8 +79,9 @@ def _sft(cfg: Config, shape: Shape, lengths: Lengths) -> Work:
     options, at_once = sft.options.DEFAULTS | cfg.sft.trainer, cfg.sft.micro_batch * cfg.sft.accumulation
     row = PACKED * cfg.model.max_length if options.get("packing") else lengths.trace
     rows = ceil(max(1, lengths.traces - cfg.sft.in_domain_traces) * lengths.trace / row)
-    steps = max(1, ceil(options["num_train_epochs"] * ceil(rows / at_once)))
-    tokens = options["num_train_epochs"] * rows * row
+    epochs = max(0.0, options["num_train_epochs"])
+    steps = max(1, ceil(epochs * ceil(rows / at_once)))
+    tokens = epochs * rows * row
     if options.get("max_steps", -1) > 0:
         steps = int(options["max_steps"])
         tokens = steps * at_once * row

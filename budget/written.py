@@ -35,4 +35,7 @@ def write_fitted(file: Path, config: str, overrides: Sequence[str], changes: dic
         file=file,
         changes=", ".join(f"{key}: {value}" for key, value in changes.items()) or "nothing",
     )
-    write_whole(file, head + OmegaConf.to_yaml(OmegaConf.create(data)))
+    try:
+        write_whole(file, head + OmegaConf.to_yaml(OmegaConf.create(data)))
+    except OSError as error:
+        raise ConfigError(f"--fit {file}: can't be written ({error.strerror}); give another place") from None

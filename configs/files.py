@@ -72,7 +72,7 @@ def read_json(path: str | Path) -> dict:
     path = Path(path)
     try:
         data = json.loads(_read(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not JSON ({error}); delete it and run what writes it again") from None
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: holds a JSON {type(data).__name__}, not an object")
@@ -136,7 +136,7 @@ def _encoded(text: str) -> bytes:
 def _row(path: Path, number: int, line: bytes) -> dict:
     try:
         row = json.loads(line.decode("utf-8"))
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError
+    except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError among them
         shown = line[:60].decode("utf-8", "replace")
         raise ConfigError(
             f"{path}:{number}: not JSON, perhaps cut off ({error}): {shown!r}; "

@@ -98,6 +98,8 @@ class Model(Strict):
             raise ValueError("vllm needs backend 'unsloth': TRL's own vLLM cannot share quantised weights")
         if self.vllm and self.lora and self.lora.dora:
             raise ValueError("vllm with lora.dora: vLLM has no DoRA; set lora.dora: false, or vllm: false")
+        if self.vllm and self.quantization == "8bit":
+            raise ValueError("vllm with quantization '8bit': vLLM has no such weights; set 4bit or none")
         return self
 
     @model_validator(mode="after")
@@ -115,9 +117,9 @@ class Model(Strict):
 class Sft(Strict):
     """Stage 2: traces → adapter."""
 
-    micro_batch: int = Field(4, ge=1)
+    micro_batch: int = Field(4, ge=1, le=4096)
     """Traces per forward pass."""
-    accumulation: int = Field(2, ge=1)
+    accumulation: int = Field(2, ge=1, le=4096)
     """Forward passes per optimizer step."""
     auto_batch: bool = False
     """Where memory runs out, halve micro_batch, raise accumulation by as much, and go on from the last checkpoint."""
@@ -156,11 +158,11 @@ class Reward(Strict):
 class Rl(Strict):
     """Stage 3: adapter + rewards → better adapter, by GRPO."""
 
-    prompts_per_step: int = Field(4, ge=1)
+    prompts_per_step: int = Field(4, ge=1, le=4096)
     """Different questions per optimizer step."""
-    generations: int = Field(8, ge=2)
+    generations: int = Field(8, ge=2, le=4096)
     """Completions per question: the GRPO group, G."""
-    micro_batch: int = Field(4, ge=1)
+    micro_batch: int = Field(4, ge=1, le=4096)
     """Completions per forward pass; must divide prompts_per_step × generations."""
     max_prompt_length: int = Field(1024, ge=16)
     """Longer prompts are counted and left out before training, tokens."""

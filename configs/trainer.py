@@ -42,7 +42,7 @@ _MODEL = {
 }
 _SFT = {
     "per_device_train_batch_size": "use sft.micro_batch",
-    "per_device_eval_batch_size": "use sft.micro_batch",
+    "per_device_eval_batch_size": "it is 1, so that the validation loss doesn't depend on it; leave it out",
     "gradient_accumulation_steps": "use sft.accumulation",
     "auto_find_batch_size": "use sft.auto_batch: it leaves the step as it is",
     "load_best_model_at_end": "use sft.early_stopping_patience: with it the best adapter is kept",
@@ -84,6 +84,8 @@ RENAMED = {
     "group_by_length": "it is gone; use train_sampling_strategy: group_by_length",
     "group_size": "use rl.generations",
 }
+LARGEST = 1e15
+"""Of a number: what is beyond it counts nothing that is there."""
 ALSO_BOOL = {"scale_rewards"}  # declared str, yet TRL takes True and False too
 
 
@@ -170,6 +172,8 @@ def _wrong_value(option: Option, value: object) -> str | None:
         close = get_close_matches(value, option.allowed, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         return f"got {value!r}; {hint}allowed: {', '.join(option.allowed)}"
+    if isinstance(value, int | float) and not abs(value) <= LARGEST:  # nan, too
+        return f"got {value!r:.40}; wanted a finite number, at most {LARGEST:.0e}"
     if "any" in option.kinds or fits & option.kinds:
         return None
     return f"got {value!r} ({kind}); TRL takes {option.annotation}"

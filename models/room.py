@@ -3,22 +3,50 @@
 import traceback
 
 import torch
-from accelerate.utils.memory import release_memory, should_reduce_batch_size
+from accelerate.utils.memory import release_memory
 
+from configs.ranks import processes, rank
+from configs.schema import Model
+from configs.screen import console
 from models.peak import GIB, peak_memory
 
-PLACES = {"generate": "the answers", "evaluation_loop": "an evaluation", "backward": "the backward pass"}
-"""Function → the part of a step that it is."""
+PLACES = {
+    "from_pretrained": "loading the model",
+    "generate": "the answers",
+    "evaluation_loop": "an evaluation",
+    "backward": "the backward pass",
+}
+"""Function → the part of the training that it is."""
+WORDS = ("out of memory", "can't allocate memory", "STATUS_ALLOC_FAILED")
+"""What a RuntimeError says of a failed allocation: CUDA's runtime, its allocator and Triton; the CPU's; cuBLAS's."""
 
 
 def out_of_memory(error: BaseException) -> bool:
     """Tell whether an allocation failed, on a GPU or a CPU."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or should_reduce_batch_size(error)
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in WORDS)
 
 
 def shortage(error: BaseException) -> str:
-    """Return what happened: where, and the most that was held before it."""
-    return f"out of memory in {place(error)}; the peak before it was {_peak()}"
+    """Return what happened: where, and the most that was held before it.
+
+    It is said by the process that it happened to, which need not be the first of several.
+    """
+    console.quiet = False
+    where = f" of process {rank()}" if processes() > 1 else ""
+    return f"out of memory in {place(error)}{where}; the peak before it was {_peak()}"
+
+
+def heavy_weights(cfg: Model) -> str:
+    """Return what to change where the weights alone are too large, and a smaller batch is no help.
+
+    >>> heavy_weights(Model(quantization="8bit")), heavy_weights(Model(lora=None, quantization="none"))
+    ('set model.quantization: 4bit', 'give model.lora a rank and set model.quantization: 4bit')
+    """
+    if cfg.quantization == "4bit":
+        return f"take a smaller model than {cfg.name}, or end what else holds memory there"
+    return ("" if cfg.lora else "give model.lora a rank and ") + "set model.quantization: 4bit"
 
 
 def place(error: BaseException) -> str:

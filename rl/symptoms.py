@@ -119,7 +119,7 @@ RULES = (
     ),
     Rule(
         "no gradient", ("grad_norm",), always, 0.0, 20,
-        "the gradient was 0 in all {window} steps though scores differ, so the adapter stays as it is",
+        "the gradient was 0 in all {window} steps though scores differ, so the model stays as it is",
         "rl.trainer", "look for mask_truncated_completions with answers that are all cut, or for frozen weights",
         AXOLOTL, "dead", ("all groups silent", "all answers cut"),
     ),
@@ -166,7 +166,7 @@ RULES = (
     Rule(
         "reward falls", ("reward",), rises_less, -4.0, 50,
         "the reward has changed by {value:+.3g} within {window} steps, which is more than chance",
-        "rl.trainer.learning_rate", "lower it, and go on from the best adapter so far", f"{OURS}: 4 standard errors",
+        "rl.trainer.learning_rate", "lower it, and go on from the best model so far", f"{OURS}: 4 standard errors",
     ),
     Rule(
         "reward flat", ("reward",), rises_less, 1.0, 100,

@@ -61,7 +61,6 @@ def train(cfg: Config, fresh: bool = False) -> Path:
     from models.load import load_adapter, load_model, load_trained, name_base, trainable
     from models.peak import peak_memory
     from models.progress import last_checkpoint, save_trained
-    from models.room import out_of_memory
     from models.stopping import run
     from models.training import trainer_config
     from rl.prompts import not_contaminated, prompts_that_fit
@@ -69,24 +68,20 @@ def train(cfg: Config, fresh: bool = False) -> Path:
 
     args = trainer_config(GRPOConfig, "rl", _options(cfg, begun.folder), cfg.model, cfg.seed)
     checkpointing = args.gradient_checkpointing
-    model, tokenizer = load_model(cfg.model, vllm=cfg.model.vllm, trains=True, checkpointing=checkpointing)
-    tasks, left_out = prompts_that_fit(not_contaminated(splits.train, cfg), tokenizer, cfg)
-    say(f"  {len(tasks)} questions, {left_out} left out: prompt longer than {cfg.rl.max_prompt_length} tokens")
-    model = trainable(model, cfg.model, seed=cfg.seed, checkpointing=checkpointing)
-    model = load_trained(model, start, cfg.model, seed=cfg.seed)
-    name_base(model, cfg.model)
-    order = _order(cfg, begun.folder, args, model, tokenizer, tasks)
-    trainer = _trainer(cfg, begun.folder, args, model, tokenizer, order, scorer)
-    best = _best(cfg, begun.folder, trainer, tokenizer, splits.validation)
-    checkpoint = from_first(lambda: last_checkpoint(begun.folder))
-    if checkpoint and cfg.model.lora:  # where a reference lies beside the policy, the trainer brings back that one only
-        load_adapter(trainer.model, Path(checkpoint), cfg.model)
-    try:
+    with more_room(cfg):
+        model, tokenizer = load_model(cfg.model, vllm=cfg.model.vllm, trains=True, checkpointing=checkpointing)
+        tasks, left_out = prompts_that_fit(not_contaminated(splits.train, cfg), tokenizer, cfg)
+        say(f"  {len(tasks)} questions, {left_out} left out: prompt longer than {cfg.rl.max_prompt_length} tokens")
+        model = trainable(model, cfg.model, seed=cfg.seed, checkpointing=checkpointing)
+        model = load_trained(model, start, cfg.model, seed=cfg.seed)
+        name_base(model, cfg.model)
+        order = _order(cfg, begun.folder, args, model, tokenizer, tasks)
+        trainer = _trainer(cfg, begun.folder, args, model, tokenizer, order, scorer)
+        best = _best(cfg, begun.folder, trainer, tokenizer, splits.validation)
+        checkpoint = from_first(lambda: last_checkpoint(begun.folder))
+        if checkpoint and cfg.model.lora:  # of two adapters, policy and reference, the trainer brings back the latter
+            load_adapter(trainer.model, Path(checkpoint), cfg.model)
         done = run(trainer, checkpoint)
-    except (RuntimeError, MemoryError) as error:
-        if not out_of_memory(error):
-            raise
-        raise more_room(cfg, error) from error
     if rank():
         return trained
     save_trained(trainer.model, tokenizer, trained)

@@ -1,7 +1,7 @@
 """EX while SFT runs: greedy answers to validation questions every few steps.
 
-It is told, not acted on: what is kept is the last adapter, or the one with the lowest validation loss where
-`sft.early_stopping_patience` is set.  A few dozen questions tell two such adapters apart by chance only.
+It is told, not acted on: what is kept is the last model, or the one with the lowest validation loss where
+`sft.early_stopping_patience` is set.  A few dozen questions tell two such models apart by chance only.
 """
 
 import time
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from transformers import TrainerCallback
 
-from configs.files import append_jsonl, read_jsonl
+from configs.files import read_jsonl, write_jsonl
 from configs.schema import Config
 from configs.screen import say
 from models.held_out import held_out, measured, right_answers
@@ -33,7 +33,7 @@ def ex_callbacks(cfg: Config, folder: Path, tokenizer) -> list[TrainerCallback]:
 
 
 class Ex(TrainerCallback):
-    """Measures EX before the first step, every `sft.ex_every` steps and after the last.
+    """Measures EX before the first step, every `sft.ex_every` steps, and of what is kept.
 
     folder: the stage's; it gets ex.jsonl (step, ex, right, questions, seconds).
     """
@@ -46,7 +46,7 @@ class Ex(TrainerCallback):
         if state.is_world_process_zero:
             forget_after(self.log, state.global_step)
         if state.global_step % self.cfg.sft.ex_every == 0:
-            self._measure(model, state)
+            self._measure(model, state, state.global_step)
 
     def on_step_end(self, args, state, control, **_: object) -> None:
         """Have what will be measured saved before that: a stop then loses nothing."""
@@ -55,20 +55,21 @@ class Ex(TrainerCallback):
     def on_save(self, args, state, control, model, **_: object) -> None:
         """Measure what was saved."""
         if state.global_step % self.cfg.sft.ex_every == 0:
-            self._measure(model, state)
+            self._measure(model, state, state.global_step)
 
     def on_train_end(self, args, state, control, model, **_: object) -> None:
-        """Measure the last step."""
-        self._measure(model, state)
+        """Measure the last step; the best one where the trainer has just gone back to that."""
+        went_back = args.load_best_model_at_end and state.best_model_checkpoint
+        self._measure(model, state, state.best_global_step if went_back else state.global_step)
 
-    def _measure(self, model, state) -> None:
+    def _measure(self, model, state, step: int) -> None:
         """Measure where that was not done; one process does it, and the others wait for it at their next step."""
-        step, before = state.global_step, read_jsonl(self.log) if self.log.exists() else []
+        before = read_jsonl(self.log) if self.log.exists() else []
         if not state.is_world_process_zero or any(row["step"] == step for row in before):
             return
         begun, settings = time.monotonic(), self.cfg.evaluation
         how = {"max_new_tokens": settings.max_new_tokens, "batch_size": settings.batch_size}
         right = right_answers(model, self.tokenizer, self.tasks, self.cfg, **how)
         row = measured(step, right, len(self.tasks), time.monotonic() - begun)
-        append_jsonl(self.log, row)
+        write_jsonl(self.log, sorted([*before, row], key=lambda each: each["step"]))
         say(f"  step {step}: EX {100 * row['ex']:.1f} % on {row['questions']} validation questions")

@@ -47,7 +47,7 @@ def options(cfg: Config, folder: Path, *, validates: bool, in_domain: bool = Fal
         | {
             "output_dir": str(folder),
             "per_device_train_batch_size": cfg.sft.micro_batch,
-            "per_device_eval_batch_size": cfg.sft.micro_batch,
+            "per_device_eval_batch_size": 1,  # a batch's loss is a mean: else the whole one's depends on micro_batch
             "gradient_accumulation_steps": _accumulation(cfg),
             "max_length": _max_length(cfg),
             "completion_only_loss": True,

@@ -7,7 +7,7 @@ from configs.files import read_json, write_json
 from configs.ranks import processes
 from configs.schema import Config
 from configs.screen import say
-from models.room import shortage, smaller
+from models.room import heavy_weights, shortage, smaller
 
 FOUND = "micro_batch.json"
 """What auto_batch came to, so that the same command need not find it again."""
@@ -17,14 +17,15 @@ def as_found(cfg: Config, folder: Path) -> Config:
     """Return the config with the micro batch that auto_batch has found for this folder before."""
     file = folder / FOUND
     found = read_json(file)["micro_batch"] if cfg.sft.auto_batch and file.exists() else cfg.sft.micro_batch
-    total = cfg.sft.micro_batch * cfg.sft.accumulation
-    return _with(cfg, found) if found < cfg.sft.micro_batch and total % found == 0 else cfg
+    return _with(cfg, found) if found < cfg.sft.micro_batch and _of_a_process(cfg) % found == 0 else cfg
 
 
 def with_room(cfg: Config, folder: Path, error: BaseException) -> Config:
     """Return the config with half the micro batch, where auto_batch is on; else ConfigError says what to change."""
     sft, what = cfg.sft, shortage(error)
-    less = smaller(sft.micro_batch, sft.micro_batch * sft.accumulation)
+    less = smaller(sft.micro_batch, _of_a_process(cfg))
+    if "loading the model" in what:
+        raise ConfigError(f"{what}; {heavy_weights(cfg.model)}")
     if "the answers" in what:
         raise ConfigError(f"{what} to validation questions; lower evaluation.batch_size ({cfg.evaluation.batch_size})")
     if less is None:
@@ -40,6 +41,11 @@ def with_room(cfg: Config, folder: Path, error: BaseException) -> Config:
     say(f"  {what}; going on with {now}: the step stays the same")
     write_json(folder / FOUND, {"micro_batch": less})
     return changed
+
+
+def _of_a_process(cfg: Config) -> int:
+    """Return how many traces of a step each process takes."""
+    return cfg.sft.micro_batch * cfg.sft.accumulation // processes()
 
 
 def _with(cfg: Config, micro_batch: int) -> Config:

@@ -42,4 +42,6 @@ def random_adapter(cfg: Model, folder: Path, seed: int) -> None:
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=3.0)
+        if "lora_magnitude" in name:
+            parameter.data *= 1 + 20 * torch.rand_like(parameter)  # the direction alone changes no answer
     save_trained(model, tokenizer, folder)

@@ -1,15 +1,18 @@
 """SFT of a few traces in a process of its own, as Unsloth wants it; prints what its loss was computed on.
 
-python -m tests.learned CONFIG.json [most]: the last line of its output is a JSON object of `batches` (what each
-training step saw) and `hooks` (those that are left on the embedding).  most: traces in a batch for which there is room.
+python -m tests.learned CONFIG.json … [most|again]: the last line of its output is a JSON list with an object for each
+training, one after the other: `batches` (what each step saw) and `hooks` (those that are left on the embedding).
+most: traces in a batch for which there is room.  again: each goes on from its last checkpoint but one.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from configs.files import write_json, write_jsonl
+from configs import folder as stage_folder
+from configs.files import read_json, write_json, write_jsonl
 from configs.schema import Config
 from tasks.trace import render
 from tests.processes import ROOT
@@ -45,24 +48,46 @@ def config(folder: Path, *, traces: list[dict] = TRACES, **sections: object) -> 
     return cfg
 
 
-def learn(cfg: Config, *words: object) -> subprocess.CompletedProcess[str]:
-    """Return the process that ran the stage; the config must have been made here."""
-    command = [sys.executable, "-m", "tests.learned", str(Path(cfg.runs) / "run.json"), *map(str, words)]
+def again(cfg: Config) -> None:
+    """Make the stage as it was before its end."""
+    state = cfg.folder / "sft" / "state.json"
+    write_json(state, read_json(state) | {"status": "running"})
+    (cfg.folder / "sft" / "adapter").rename(cfg.folder / "first")
+
+
+def learn(*words: object) -> subprocess.CompletedProcess[str]:
+    """Return the process that ran the stage; the configs must have been made here."""
+    files = [str(Path(word.runs) / "run.json") if isinstance(word, Config) else str(word) for word in words]
+    command = [sys.executable, "-m", "tests.learned", *files]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
 
 
-def seen(cfg: Config, *words: object) -> dict:
-    """Return what the stage printed of its training."""
-    done = learn(cfg, *words)
+def seen(*words: object) -> tuple[list[dict], str]:
+    """Return what was seen of each training, and what all of them said."""
+    done = learn(*words)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1]) | {"said": done.stderr}
+    return json.loads(done.stdout.splitlines()[-1]), done.stderr
 
 
-def main(file: str, most: str = "") -> None:
-    """Run the stage and print what was seen."""
+def main(*words: str) -> None:
+    """Run the stage for each config and print what was seen."""
+    found = []
+    for word in words:
+        if word.endswith(".json"):
+            cfg = Config.model_validate(read_json(word))
+            found.append(_watched(cfg, *filter(str.isdigit, words)))
+            if "again" in words:
+                again(cfg)
+                shutil.rmtree(max((cfg.folder / "sft").glob("checkpoint-*")))
+                stage_folder._locks, stage_folder._begun = {}, {}
+                found.append(_watched(cfg))
+    print(json.dumps(found))
+
+
+def _watched(cfg: Config, most: str = "") -> dict:
+    """Run the stage; return what was seen."""
     from models.environment import prepare
 
-    cfg = Config.model_validate(json.loads(Path(file).read_text(encoding="utf-8")))
     prepare(cfg)
     import torch
 
@@ -88,9 +113,12 @@ def main(file: str, most: str = "") -> None:
         return run(trainer, checkpoint)
 
     stopping.run = watched
-    train(cfg)
+    try:
+        train(cfg)
+    finally:
+        stopping.run = run
     hooks = [hook.__qualname__ for hook in embeddings[-1]._forward_hooks.values()]
-    print(json.dumps({"batches": batches, "hooks": hooks}))
+    return {"batches": batches, "hooks": hooks}
 
 
 if __name__ == "__main__":

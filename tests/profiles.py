@@ -31,6 +31,7 @@ SMALL = [
     "rl.max_completion_length=12",
     "sft.micro_batch=2",
     "sft.accumulation=1",
+    "sft.in_domain_traces=2",
     "sft.trainer.max_steps=2",
     "sft.trainer.eval_steps=1",
     "sft.trainer.save_steps=1",

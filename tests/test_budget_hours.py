@@ -209,7 +209,7 @@ def test_our_prices_have_dates_and_sources():
         ("gpus: {rtx4090: [{dollars_per_hour: .nan, kind: spot, provider: x, as_of: 2026-01-01, source: y}]}", "gpus"),
         ("gpus: {rtx4090: [{dollars_per_hour: 1, kind: free, provider: x, as_of: 2026-01-01, source: y}]}", "kind"),
         ("gpus: {rtx4090: [{dollars_per_hour: 1, kind: spot, provider: x, as_of: soon, source: y}]}", "as_of"),
-        ("gpus: {}\nmore: 1", "more"),
+        ("gpus: {l4: [{dollars_per_hour: 1, kind: spot, provider: x, as_of: 2026-01-01, source: y}]}\nmore: 1", "more"),
         ("gpus: !!python/object/apply:os.system [echo hit]", "not YAML"),
         ("gpus: [", "not YAML"),
         ("a: &a [x]\nb: *nothing", "not YAML"),

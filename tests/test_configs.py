@@ -161,7 +161,7 @@ def test_keys_explains_every_key(capsys):
     assert main(["keys"]) == 0
     out = capsys.readouterr().out
     assert all(f"{path} " in out or f"{path}:" in out for path in paths())
-    assert "rl.generations = 8   (whole number ≥ 2)\n    Completions per question" in out
+    assert "rl.generations = 8   (whole number ≥ 2 and ≤ 4096)\n    Completions per question" in out
     assert "rl.rewards[0].name (required)" in out and "None" not in out
     assert main(["keys", "model.lora"]) == 0
     assert "rl." not in capsys.readouterr().out

@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from configs.errors import ConfigError
-from configs.files import file_fingerprint, read_json, read_jsonl, write_json
+from configs.files import file_fingerprint, read_json, read_jsonl, write_json, write_jsonl
+from configs.load import load_config
 from configs.schema import Config, Lora, Model
 from evaluation.ask.responder import load
 from evaluation.ask.source import find_source
@@ -20,12 +21,22 @@ from models.progress import save_trained
 from models.sources import model_source
 from models.trained import check_trained
 from rl import train as rl
+from sft import train as sft
 from sft.options import options
-from tests.test_stages import kill_when
+from tests.learned import TRACES
+from tests.processes import run_code
 from tests.trial import write_config
 
-STAGES = ("sft", "rl", "evaluation")
-FEW = ("rl.trainer.learning_rate=0.005", "rl.ex_every=2")
+FEW = ("sft.trainer.max_steps=4", "sft.trainer.save_steps=2", "sft.trainer.eval_steps=2")
+FEW += ("rl.trainer.max_steps=4", "rl.trainer.learning_rate=0.005", "rl.ex_every=2", "rl.ex_questions=2")
+LEARNED = [row | {"task_id": "t"} for row in TRACES]
+CHAIN = """
+import sys
+from configs.stage import main
+for stage, run in {"sft": "sft.train:train", "rl": "rl.train:train", "evaluation": "evaluation.run:evaluate"}.items():
+    if status := main(stage, "", run, sys.argv[1:]):
+        sys.exit(status)
+"""
 FILES = {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"}
 
 
@@ -35,25 +46,15 @@ def whole(tiny) -> Model:
     return tiny.model_copy(update={"lora": None})
 
 
-@pytest.fixture(scope="module")
-def distilled(run_stage, tmp_path_factory) -> Path:
-    """The folder of a run with traces."""
-    folder = tmp_path_factory.mktemp("distilled")
-    made = run_stage("distill", write_config(folder, lora=None))
-    assert made.returncode == 0, made.stderr
-    return folder / "runs" / "smoke"
-
-
 @pytest.fixture(scope="module", params=["transformers", "unsloth"])
-def run(request, run_stage, distilled, tmp_path_factory) -> Path:
-    """The folder of a run whose stages trained all weights."""
+def run(request, tmp_path_factory) -> Path:
+    """The folder of a run whose stages trained all weights, one after the other in one process."""
     folder = tmp_path_factory.mktemp(request.param)
     config = write_config(folder, lora=None, backend=request.param)
-    shutil.copytree(distilled, folder / "runs" / "smoke")
-    for stage in STAGES:
-        done = run_stage(stage, config, *FEW)
-        assert done.returncode == 0, done.stderr
-        assert "Traceback" not in done.stderr and "Warning" not in done.stderr
+    write_jsonl(folder / "runs" / "smoke" / "distill" / "traces.jsonl", LEARNED)
+    done = run_code(CHAIN, config, *FEW, "sft.trainer.max_steps=24", timeout_s=240)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr and "Warning" not in done.stderr
     return folder / "runs" / "smoke"
 
 
@@ -79,11 +80,11 @@ def test_rl_goes_on_from_the_sft_model_which_is_its_reference(run):
     divergence = [row["kl"] for row in read_jsonl(run / "rl" / "metrics.jsonl") if "kl" in row]
     assert divergence[0] == pytest.approx(0, abs=1e-6) and max(divergence) > 1e-6
     first, second = (read_json(run / stage / "state.json") for stage in ("sft", "rl"))
-    assert (first["facts"]["steps"], second["facts"]["steps"]) == (24, 6)
+    assert (first["facts"]["steps"], second["facts"]["steps"]) == (24, 4)
     assert second["inputs"] == {"SFT model": file_fingerprint(run / "sft" / "model")}
     best = read_json(run / "rl" / "best" / "ex.json")["step"]
     checkpoint = run / "rl" / f"checkpoint-{best}"
-    assert best in (4, 6) and checkpoint.is_dir()  # the earlier ones are gone
+    assert best in (2, 4) and checkpoint.is_dir()  # the earlier ones are gone
     kept, saved = weights(run / "rl" / "best"), weights(checkpoint)
     assert all(torch.equal(kept[name], saved[name]) for name in saved)
 
@@ -128,21 +129,26 @@ def test_an_export_is_the_model_as_it_is(run, capsys):
 
 
 @pytest.mark.slow
-def test_training_killed_goes_on_and_comes_to_the_same_end(run_stage, distilled, tmp_path):
-    config = write_config(tmp_path, lora=None)
-    ends = []
-    for name in ("smoke", "other"):
-        folder = tmp_path / "runs" / name
-        shutil.copytree(distilled, folder)
-        command = ("sft", config, f"name={name}")
-        if name == "other":
-            kill_when(lambda there=folder: list(there.glob("sft/checkpoint-*/trainer_state.json")), *command)
-            assert not (folder / "sft" / "model").exists()
-        done = run_stage(*command)
-        assert done.returncode == 0, done.stderr
-        ends.append(weights(folder / "sft" / "model"))
-    assert "from the checkpoint of step " in done.stderr
-    assert all(torch.allclose(ends[0][name], ends[1][name], atol=1e-5) for name in ends[0])
+@pytest.mark.parametrize("stage", ["sft", "rl"])
+def test_training_that_goes_on_comes_to_the_same_end(stage, whole, tmp_path, fresh_process):
+    overrides = [*FEW, f"runs={tmp_path}", "evaluation.max_new_tokens=8", f"{stage}.trainer.save_total_limit=9"]
+    cfg = load_config(write_config(tmp_path, lora=None), overrides)
+    if stage == "sft":
+        write_jsonl(cfg.folder / "distill" / "traces.jsonl", LEARNED)
+    else:
+        changed_a_little(whole, cfg.folder / "sft" / "model")
+        write_json(cfg.folder / "sft" / "state.json", {"status": "finished"})
+    train, folder = {"sft": sft.train, "rl": rl.train}[stage], cfg.folder / stage
+    first = weights(train(cfg))
+    steps = [row["step"] for row in read_jsonl(folder / "metrics.jsonl")]
+    shutil.rmtree(folder / "checkpoint-4")
+    shutil.rmtree(folder / "model")
+    write_json(folder / "state.json", read_json(folder / "state.json") | {"status": "running"})
+    again = weights(train(cfg))
+    assert [row["step"] for row in read_jsonl(folder / "metrics.jsonl")] == steps
+    halfway = weights(folder / "checkpoint-2")
+    assert all(torch.allclose(first[name], again[name], atol=1e-5) for name in first)
+    assert not any(torch.equal(halfway[name], again[name]) for name in first)
 
 
 def changed_a_little(whole: Model, folder: Path) -> dict[str, torch.Tensor]:

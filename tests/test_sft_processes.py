@@ -1,6 +1,5 @@
 """sft in two processes, as accelerate launches them: the step of one process."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,7 +9,10 @@ import pytest
 import yaml
 from safetensors.numpy import load_file
 
+from configs.errors import ConfigError
 from configs.files import read_json, read_jsonl, write_whole
+from configs.schema import Config
+from sft.options import options
 from tests.processes import ROOT
 from tests.trial import write_config
 
@@ -31,15 +33,14 @@ def config(tmp_path_factory, cache) -> Path:
     return path
 
 
-def sft(config: Path, name: str, *launch: str, **overrides) -> subprocess.CompletedProcess:
+def sft(config: Path, name: str, *launch: str) -> subprocess.CompletedProcess:
     """Run the stage on the traces of the run, under another name."""
     runs = config.parent / "runs"
     traces = next(runs.glob("*/distill"))
     (runs / name).mkdir(exist_ok=True)
     if not (runs / name / "distill").exists():
         (runs / name / "distill").symlink_to(traces)
-    settings = [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
-    command = [sys.executable, *launch, "-m", "sft", str(config), f"name={name}", *settings]
+    command = [sys.executable, *launch, "-m", "sft", str(config), f"name={name}"]
     environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
 
@@ -49,7 +50,7 @@ def test_two_processes_take_the_steps_of_one(config):
     assert one.returncode == two.returncode == 0, one.stderr + two.stderr
     folders = [config.parent / "runs" / name / "sft" for name in ("one", "two")]
     assert [read_json(folder / "state.json")["facts"]["steps"] for folder in folders] == [4, 4]
-    for name, off in {"loss": 1e-5, "eval_in_domain_loss": 1e-5, "eval_out_of_domain_loss": 5e-3}.items():
+    for name, off in {"loss": 1e-5, "eval_in_domain_loss": 5e-3, "eval_out_of_domain_loss": 5e-3}.items():
         said = [[row[name] for row in read_jsonl(folder / "metrics.jsonl") if name in row] for folder in folders]
         assert said[0] and said[1] == pytest.approx(said[0], rel=off), name  # an odd trace is evaluated on twice
     ex = [[(row["step"], row["ex"]) for row in read_jsonl(folder / "ex.jsonl")] for folder in folders]
@@ -59,6 +60,7 @@ def test_two_processes_take_the_steps_of_one(config):
     assert two.stderr.count("sft: adapter after 4 steps") == 1  # one of them speaks
 
 
-def test_a_step_that_two_processes_cannot_share_is_refused(config):
-    done = sft(config, "odd", *TWO, **{"sft.accumulation": 3})
-    assert done.returncode and "sft.accumulation 3 is not divided by 2 processes" in done.stderr
+def test_a_step_that_two_processes_cannot_share_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match=r"sft\.accumulation 3 is not divided by 2 processes"):
+        options(Config(name="odd", sft={"accumulation": 3}), tmp_path, validates=False)

@@ -8,7 +8,9 @@ from safetensors.torch import load_file
 
 from configs.errors import ConfigError
 from configs.files import read_json, read_jsonl
+from configs.screen import console
 from models.room import out_of_memory, place
+from rl.room import advice, more_room
 from sft.room import as_found, with_room
 from sft.train import train
 from tests.learned import QUESTIONS, config, learn, seen, trace
@@ -43,6 +45,7 @@ def raised(kind: type[Exception], text: str, within: str = "forward") -> Excepti
         ("_chunked_cross_entropy_loss", "the loss"),
         ("forward", "the forward pass"),
         ("compute_loss", "the training"),
+        ("from_pretrained", "loading the model"),
     ],
 )
 def test_where_memory_ran_out_is_read_from_the_traceback(within, where):
@@ -53,6 +56,9 @@ def test_a_failed_allocation_is_told_from_other_errors():
     with pytest.raises(RuntimeError) as failed:
         torch.empty(2**60, dtype=torch.uint8)
     assert out_of_memory(failed.value) and out_of_memory(MemoryError())
+    for said in ("CUDA error: out of memory\nCUDA kernel errors", "Triton Error [CUDA]: out of memory"):
+        assert out_of_memory(RuntimeError(said))
+    assert out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"))
     with pytest.raises(RuntimeError) as other:
         torch.ones(2) @ torch.ones(3)
     assert not out_of_memory(other.value)
@@ -80,6 +86,33 @@ def test_advice_leaves_the_step_as_it_is(tmp_path):
         with_room(made(tmp_path, auto_batch=True), tmp_path, raised(MemoryError, "", "generate"))
 
 
+def test_no_smaller_batch_is_tried_where_the_model_alone_is_too_large(tmp_path):
+    error = raised(torch.OutOfMemoryError, "CUDA out of memory.", "from_pretrained")
+    with pytest.raises(ConfigError, match=r"memory in loading the model; .*; set model\.quantization: 4bit$"):
+        with_room(made(tmp_path, auto_batch=True), tmp_path, error)
+    with pytest.raises(ConfigError, match=r"in loading the model; .*; set model\."), more_room(made(tmp_path)):
+        raise error
+
+
+def test_advice_to_grpo_leaves_the_step_as_it_is(tmp_path):
+    cfg, error = made(tmp_path), raised(torch.OutOfMemoryError, "CUDA out of memory.", "backward")
+    with pytest.raises(ConfigError, match=r"in the backward pass; .* halve rl\.micro_batch to 2: "), more_room(cfg):
+        raise error
+    assert "lower rl.max_completion_length (100)" in advice(cfg, raised(MemoryError, "", "generate"))
+    with pytest.raises(ValueError, match="a bug"), more_room(cfg):
+        raise ValueError("a bug")
+
+
+def test_each_of_several_processes_says_where_and_a_step_that_they_can_share(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("RANK", "2")
+    monkeypatch.setattr("configs.screen.console.quiet", True)  # as in all but the first
+    cfg = made(tmp_path, micro_batch=5, accumulation=4, auto_batch=True)
+    with pytest.raises(ConfigError, match=r"in the forward pass of process 2; .* to 1 and raise .* to 20:") as said:
+        with_room(cfg, tmp_path, raised(MemoryError, ""))
+    assert "by itself" not in str(said.value) and not console.quiet
+
+
 def test_auto_batch_remembers_what_it_came_to(tmp_path):
     cfg = made(tmp_path, auto_batch=True)
     smaller = with_room(cfg, tmp_path, raised(MemoryError, ""))
@@ -92,12 +125,12 @@ def test_auto_batch_remembers_what_it_came_to(tmp_path):
 def test_auto_batch_goes_on_from_where_memory_ran_out_and_learns_the_same(tmp_path):
     whole, short = made(tmp_path / "whole"), made(tmp_path / "short", auto_batch=True)
     train(whole)
-    found = seen(short, 1)  # after the first step there is room for one trace only
+    (found,), said = seen(short, 1)  # after the first step there is room for one trace only
     sizes = [len(batch["input_ids"]) for batch in found["batches"]]
     assert sizes == [4, 4] + [1] * 16  # of twelve traces: steps of 8, 4, 8, 4
-    assert "going on with sft.micro_batch=2 sft.accumulation=4: the step stays the same" in found["said"]
-    assert "going on with sft.micro_batch=1 sft.accumulation=8" in found["said"]
-    assert found["said"].count("from the checkpoint of step 1") == 2
+    assert "going on with sft.micro_batch=2 sft.accumulation=4: the step stays the same" in said
+    assert "going on with sft.micro_batch=1 sft.accumulation=8" in said
+    assert said.count("from the checkpoint of step 1") == 2
     first, second = (read_jsonl(cfg.folder / "sft" / "metrics.jsonl") for cfg in (whole, short))
     assert [row["loss"] for row in second if "loss" in row] == pytest.approx(
         [row["loss"] for row in first if "loss" in row], rel=1e-4

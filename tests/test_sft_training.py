@@ -2,17 +2,18 @@
 
 import pytest
 import torch
+from bitsandbytes.nn import Linear4bit
 from safetensors.torch import load_file
 
 from configs.errors import ConfigError
-from configs.files import read_json, read_jsonl, write_json
+from configs.files import read_json, read_jsonl
 from configs.schema import Config, Model
 from models.adapter import check_adapter
 from models.load import load_model
 from sft.options import options
 from sft.traces import set_aside
 from sft.train import train
-from tests.learned import QUESTIONS, TRACES, config, seen, trace
+from tests.learned import QUESTIONS, TRACES, again, config, seen, trace
 
 TINY = {"name": "tiny", "backend": "transformers", "quantization": "none", "dtype": "float32", "max_length": 300}
 QUICK = {"logging_steps": 1, "warmup_steps": 0, "learning_rate": 0.01}
@@ -30,13 +31,6 @@ def losses(cfg: Config, key: str) -> dict[int, float]:
     return {row["step"]: row[key] for row in rows if key in row}
 
 
-def again(cfg: Config) -> None:
-    """Make the stage as it was before its end."""
-    state = cfg.folder / "sft" / "state.json"
-    write_json(state, read_json(state) | {"status": "running"})
-    (cfg.folder / "sft" / "adapter").rename(cfg.folder / "first")
-
-
 def test_a_best_model_that_no_checkpoint_holds_is_refused(tmp_path):
     cfg = config(tmp_path, sft={"early_stopping_patience": 1, "trainer": {"eval_steps": 2, "save_steps": 3}})
     with pytest.raises(
@@ -48,13 +42,15 @@ def test_a_best_model_that_no_checkpoint_holds_is_refused(tmp_path):
 @pytest.mark.slow
 def test_training_stops_where_validation_gets_no_better_and_keeps_the_best(tmp_path, fresh_process):
     sft = {"micro_batch": 3, "accumulation": 1, "early_stopping_patience": 2, "in_domain_traces": 2}
+    sft |= {"ex_every": 100, "ex_questions": 1}
     trainer = QUICK | {"eval_steps": 2, "max_steps": 60, "learning_rate": 0.05}
-    cfg = config(tmp_path, traces=[*MANY, *OTHERS], model=TINY, sft=sft | {"trainer": trainer})
+    cfg = config(tmp_path, traces=[*MANY, *OTHERS], model=TINY | {"max_length": 1024}, sft=sft | {"trainer": trainer})
     train(cfg)
     facts = read_json(cfg.folder / "sft" / "state.json")["facts"]
     outside, inside = losses(cfg, "eval_out_of_domain_loss"), losses(cfg, "eval_in_domain_loss")
     best = min(outside, key=outside.get)
     assert facts["best_step"] == best and facts["steps"] == best + 2 * 2 < 60
+    assert [row["step"] for row in read_jsonl(cfg.folder / "sft" / "ex.jsonl")] == [0, best]  # of what is kept
     assert facts["traces"] == len(MANY) - 2 and outside.keys() == inside.keys() and outside != inside
     kept = weights(cfg.folder / "sft" / "adapter")
     assert all(
@@ -110,7 +106,8 @@ def test_neftune_and_dora_come_through_the_yaml_and_no_hook_stays(backend, tmp_p
     for name, more in (("plain", {}), ("noisy", {"neftune_noise_alpha": 50.0})):
         sft = {"micro_batch": 3, "accumulation": 1, "trainer": QUICK | {"max_steps": 2, "save_strategy": "no"} | more}
         cfg[name] = config(tmp_path / name, model=TINY | {"backend": backend, "lora": lora}, sft=sft)
-        assert not any("neftune" in hook for hook in seen(cfg[name])["hooks"])
+    trained, _ = seen(*cfg.values())
+    assert not any("neftune" in hook for each in trained for hook in each["hooks"])
     assert losses(cfg["plain"], "loss")[1] != losses(cfg["noisy"], "loss")[1]
     folder = cfg["plain"].folder / "sft" / "adapter"
     saved = read_json(folder / "adapter_config.json")
@@ -128,24 +125,45 @@ def test_vllm_serves_no_dora():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["transformers", "unsloth"])
-@pytest.mark.parametrize("quantization", ["4bit", "8bit", "none"])
-def test_every_quantisation_trains_and_goes_on(backend, quantization, tmp_path):
-    model = TINY | {"backend": backend, "quantization": quantization, "dtype": "bfloat16"}
+@pytest.mark.parametrize(
+    ("backend", "quantizations"), [("transformers", ["4bit", "8bit", "none"]), ("unsloth", ["4bit", "8bit"])]
+)
+def test_every_quantisation_trains_and_goes_on(backend, quantizations, tmp_path):
     sft = {"micro_batch": 3, "accumulation": 1, "trainer": QUICK | {"max_steps": 4, "save_steps": 2, "eval_steps": 1}}
-    cfg = config(tmp_path, traces=[*TRACES, *OTHERS], model=model, sft=sft)
-    found = seen(cfg)
-    assert "autograd kernel was not registered" not in found["said"]
-    assert ("Unsloth has none on a CPU" in found["said"]) == (backend == "unsloth" and quantization == "8bit")
-    learned = losses(cfg, "loss")
-    assert list(learned) == [1, 2, 3, 4] and learned[4] < learned[1]
-    whole = weights(cfg.folder / "sft" / "adapter")
-    again(cfg)
-    (cfg.folder / "sft" / "checkpoint-4").rename(tmp_path / "gone")
-    assert "from the checkpoint of step 2" in seen(cfg)["said"]
-    resumed = weights(cfg.folder / "sft" / "adapter")
-    difference = sum(float((resumed[name] - weight).norm() ** 2) for name, weight in whole.items()) ** 0.5
-    assert difference < 0.05 * sum(float(weight.norm() ** 2) for weight in whole.values()) ** 0.5
+    model = TINY | {"backend": backend, "dtype": "bfloat16"}
+    cfgs = [
+        config(tmp_path / each, traces=[*TRACES, *OTHERS], model=model | {"quantization": each}, sft=sft)
+        for each in quantizations
+    ]
+    _, said = seen(*cfgs, "again")
+    assert "autograd kernel was not registered" not in said
+    assert said.count("from the checkpoint of step 2") == len(cfgs)
+    assert ("Unsloth has none on a CPU" in said) == (backend == "unsloth")  # 8 bit, so that 16 bit is tried with it
+    for cfg in cfgs:
+        learned = losses(cfg, "loss")
+        assert list(learned) == [1, 2, 3, 4] and learned[4] < learned[1]
+        whole, resumed = weights(cfg.folder / "first"), weights(cfg.folder / "sft" / "adapter")
+        difference = sum(float((resumed[name] - weight).norm() ** 2) for name, weight in whole.items()) ** 0.5
+        assert difference < 0.05 * sum(float(weight.norm() ** 2) for weight in whole.values()) ** 0.5
+
+
+def test_no_4_bit_layer_of_a_training_changes_its_form(tiny, monkeypatch):
+    monkeypatch.setattr("bitsandbytes.nn.modules.has_avx512bf16", lambda: True)
+    for trains in (True, False):
+        model, _ = load_model(tiny.model_copy(update={"quantization": "4bit"}), trains=trains)
+        changes = [each.support_avx512bf16_for_cpu for each in model.modules() if isinstance(each, Linear4bit)]
+        assert len(changes) == 14 and set(changes) == {not trains}
+
+
+def test_the_validation_loss_does_not_depend_on_the_micro_batch(tmp_path):
+    short, long = (trace(f"Who? {n}", "<sql>\nSELECT 0\n</sql>" * n, "validation") for n in (1, 5))
+    found = []
+    for size in (1, 2):
+        sft = {"micro_batch": size, "accumulation": 2 // size, "trainer": QUICK | {"max_steps": 1, "eval_steps": 1}}
+        cfg = config(tmp_path / str(size), traces=[*TRACES, short, long], model=TINY, sft=sft)
+        train(cfg)
+        found.append(losses(cfg, "eval_loss")[1])
+    assert found[0] == pytest.approx(found[1], rel=1e-4)
 
 
 @pytest.mark.slow

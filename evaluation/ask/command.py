@@ -126,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     add("database", metavar="DB", help="a SQLite file, or a file of DDL and rows")
     add("question", metavar="QUESTION", nargs="*", help="the question; without it, stdin has it")
     add("--chat", action="store_true", help="hold a conversation; what was said before is in the prompt")
-    add("--stage", choices=get_args(Stage), help="of a run; without it the last that has finished an adapter")
+    add("--stage", choices=get_args(Stage), help="of a run; without it the last that has finished")
     add("--evidence", default="", metavar="TEXT", help="what one must know to answer, as BIRD's hints")
     add("--rows", type=count, default=20, metavar="N", help="rows shown, at most (default %(default)s)")
     add("--json", action="store_true", help="one JSON object a question, with all rows, for scripts")
