@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_intermixed_args(arguments)
     found: dict[str, list[Run]] = {name: [] for name in (BARE, *OURS)}
     with tempfile.TemporaryDirectory() as folder:
-        words = [args.config, *args.overrides, f"runs={folder}"]
+        words = [args.config, *args.overrides, f"runs={folder}", "sft.trainer.logging_steps=1"]
         cfg = check_config(args.config, words[1:])
         _process(["-m", "distill", *words])
         for number in range(args.rounds):
