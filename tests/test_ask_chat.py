@@ -102,6 +102,11 @@ class Typed:
     def type(self, text: str) -> None:
         os.write(self.terminal, text.encode())
 
+    def interrupt(self) -> None:
+        """Press Ctrl-C once it waits: on its way there, Python heeds a signal only at the next thing that happens."""
+        time.sleep(0.5)
+        self.type("\x03")
+
     def end(self) -> int:
         """Return the exit status."""
         self.until("")
@@ -149,9 +154,9 @@ def test_ctrl_c_gives_up_an_answer_and_then_leaves(cities):
         chat.type("Which cities have above 5 people?\n")
         while not asked:
             chat.until("answering")
-        chat.type("\x03")
+        chat.interrupt()
         assert "given up" in plain(chat.until("cities> "))
-        chat.type("\x03")
+        chat.interrupt()
         assert chat.end() == 0
     assert "Traceback" not in chat.out
 

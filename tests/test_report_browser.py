@@ -183,7 +183,7 @@ def test_light_and_dark(opened):
 def test_every_figure_is_drawn(opened, written):
     page = opened()
     drawn(page)
-    assert page.locator(".plot").count() == 7
+    assert page.locator(".plot").count() == 8
     assert "no such column" in page.locator('[data-figure="errors"]').inner_text()
 
 
@@ -254,9 +254,9 @@ def test_ten_thousand_predictions_open_in_two_seconds(opened, tmp_path):
 def test_figures_as_png(written, tmp_path, capsys):
     pytest.importorskip("kaleido")
     assert report([str(written.parent), "--rows", "0", "--out", str(tmp_path / "x.html"), "--png", str(tmp_path)]) == 0
-    assert "7 figures" in capsys.readouterr().err
+    assert "8 figures" in capsys.readouterr().err
     files = sorted(tmp_path.glob("*.png"))
-    assert len(files) == 7
+    assert len(files) == 8
     for file in files:
         head = file.read_bytes()[:24]
         assert head[:8] == b"\x89PNG\r\n\x1a\n" and int.from_bytes(head[16:20]) == 1920
