@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.table import Table
 
 from budget.fit import LENGTH_STEP, MOST, as_words, fitted, room
-from budget.gpus import GPUS, Gpu
+from budget.gpus import GPUS, OWN, Gpu
 from budget.plan import Plan, as_data, make_plan
 from budget.prices import Prices, load_prices
 from budget.shapes import Shape, find_shape
@@ -65,7 +65,7 @@ def this_machine(speed: Speed) -> Gpu:
     if speed.name in GPUS:
         return GPUS[speed.name]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return Gpu("this", f"this machine, as learned from {speed.name}", memory, 0, 0, "")
+    return Gpu(OWN, f"this machine, {speed.name}", memory, 0, 0, "")
 
 
 def ground(prices: Prices) -> str:

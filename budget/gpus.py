@@ -31,6 +31,8 @@ def _gpu(name: str, title: str, memory_mb: int, tflops: float, bandwidth_gb_s: f
 
 # MiB by nvidia-smi: RLinf/RLinf#255 (RTX 4090), noonghunna/club-3090#1129 (RTX 3090), modal-labs/modal-client#2797
 # (L4, A100, H100); the H200's 143,771 stands in many logs.
+OWN = "this"
+"""Name of the machine at hand, which costs nothing."""
 GPUS: dict[str, Gpu] = {
     gpu.name: gpu
     for gpu in (

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from budget.gpus import Gpu
+from budget.gpus import OWN, Gpu
 from budget.hours import Interval, stage_hours
 from budget.peaks import Peak, stage_peaks
 from budget.prices import Prices
@@ -72,8 +72,8 @@ def make_plan(cfg: Config, shape: Shape, gpu: Gpu, prices: Prices, speed: Speed 
     for stage, peak in peaks.items():
         seconds = hours[stage]
         dollars = rate and Interval(seconds.low / 3600 * rate.low, seconds.high / 3600 * rate.high)
-        if stage == "distill" and cfg.distill.teacher in SERVERS:
-            dollars = NOTHING  # done before the GPU is rented
+        if gpu.name == OWN or (stage == "distill" and cfg.distill.teacher in SERVERS):
+            dollars = NOTHING  # a server is asked before the GPU is rented
         fits = peak.total_bytes <= gpu.memory_bytes
         stages[stage] = StagePlan(peak, works[stage], seconds, dollars, fits)
     return Plan(gpu, stages, teacher_dollars(cfg, works["distill"], prices))
