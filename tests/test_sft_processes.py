@@ -52,7 +52,7 @@ def test_two_processes_take_the_steps_of_one(config):
     assert [read_json(folder / "state.json")["facts"]["steps"] for folder in folders] == [4, 4]
     for name, off in {"loss": 1e-5, "eval_in_domain_loss": 5e-3, "eval_out_of_domain_loss": 5e-3}.items():
         said = [[row[name] for row in read_jsonl(folder / "metrics.jsonl") if name in row] for folder in folders]
-        assert said[0] and said[1] == pytest.approx(said[0], rel=off), name  # an odd trace is evaluated on twice
+        assert said[0] and said[1] == pytest.approx(said[0], rel=off), name  # processes are weighted by tokens
     ex = [[(row["step"], row["ex"]) for row in read_jsonl(folder / "ex.jsonl")] for folder in folders]
     assert [step for step, _ in ex[0]] == [0, 2, 4] and ex[0] == ex[1]
     weights = [load_file(folder / "adapter" / "adapter_model.safetensors") for folder in folders]
